@@ -1,0 +1,319 @@
+r"""Losses: one number an example, neither summed nor averaged nor weighted.
+
+Every loss is ``loss(prediction, target) -> (n,)``; the objective weighs and averages. ``LOSSES``
+holds them by name, with the task each is for and the link from the model's raw output to a
+prediction in the target's own units.
+
+To add a loss, write one function here under ``@_loss(...)``; the tests and the command line find it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from fallline.errors import FalllineError, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import Array, Float, Int
+
+    LossFunction = Callable[..., Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """What the rest of the house needs to know of a loss.
+
+    Attributes:
+        name: its name in ``LOSSES``.
+        function: ``(prediction, target) -> (n,)``.
+        task: "regression" or "classification".
+        binary: for two classes by one output (the target is 0 or 1).
+        link: raw model output -> mean (regression) or probabilities (classification);
+            None where the output has no such reading (hinge).
+        scale_free: the target may be standardised before training.
+    """
+
+    name: str
+    function: LossFunction
+    task: str
+    binary: bool = False
+    link: Callable[[Array], Array] | None = None
+    scale_free: bool = True
+
+
+LOSSES: dict[str, Loss] = {}
+
+
+def _loss(task: str, **facts: Any) -> Callable[[LossFunction], LossFunction]:
+    def register(function: LossFunction) -> LossFunction:
+        name = getattr(function, "__name__", "loss")
+        LOSSES[name] = Loss(name, function, task, **facts)
+        return function
+
+    return register
+
+
+def _same(x: Array) -> Array:
+    return x
+
+
+def _pair(prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Bring a column (n, 1) and a vector (n,) together; anything else must agree.
+
+    Plain broadcasting would silently turn them into an (n, n) table of differences.
+    """
+    prediction, target = jnp.asarray(prediction), jnp.asarray(target)
+    if prediction.shape != target.shape:
+        if prediction.ndim == target.ndim + 1 and prediction.shape[-1] == 1:
+            prediction = prediction[..., 0]
+        elif target.ndim == prediction.ndim + 1 and target.shape[-1] == 1:
+            target = target[..., 0]
+    if prediction.shape != target.shape:
+        raise FalllineError(
+            f"The predictions have shape {prediction.shape} and the targets {target.shape}; "
+            "a loss needs one target for each prediction."
+        )
+    return prediction, target.astype(prediction.dtype)
+
+
+def _per_example(values: Array) -> Array:
+    """Average over the outputs of an example, if it has several."""
+    return values if values.ndim < 2 else jnp.mean(values, axis=tuple(range(1, values.ndim)))
+
+
+@_loss("regression", link=_same)
+def squared_error(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""The squared error $(z - y)^2$, with no factor 1/2; the mean over several outputs.
+
+    Args:
+        prediction: $z$, shape (n,), (n, 1) or (n, k).
+        target: $y$, shape (n,) or (n, k).
+    """
+    z, y = _pair(prediction, target)
+    return _per_example(jnp.square(z - y))
+
+
+@_loss("regression", link=_same)
+def half_squared_error(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""Half the squared error, $\tfrac12 (z - y)^2$, whose derivative is the plain difference."""
+    return 0.5 * squared_error(prediction, target)
+
+
+@_loss("regression", link=_same)
+def absolute_error(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""The absolute error $|z - y|$; its best constant is the median."""
+    z, y = _pair(prediction, target)
+    return _per_example(jnp.abs(z - y))
+
+
+@_loss("regression", link=_same)
+def huber(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"], delta: float = 1.0
+) -> Float[Array, " n"]:
+    r"""Huber's loss: a parabola near zero, straight lines beyond.
+
+    $$\tfrac12 r^2 \text{ if } |r| \le \delta, \text{ else } \delta (|r| - \tfrac12 \delta),
+    \quad r = z - y$$
+
+    Args:
+        prediction: $z$.
+        target: $y$.
+        delta: $\delta > 0$, where the parabola ends, in the target's units.
+
+    Reference: Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35 (1964).
+    """
+    z, y = _pair(prediction, target)
+    size = jnp.abs(z - y)
+    inner = jnp.minimum(size, delta)
+    return _per_example(inner * (size - 0.5 * inner))
+
+
+@_loss("regression", link=_same)
+def log_cosh(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""The logarithm of the hyperbolic cosine, $\log\cosh(z - y)$: a smooth Huber.
+
+    Computed as $|r| + \log(1 + e^{-2|r|}) - \log 2$, which does not overflow.
+    """
+    z, y = _pair(prediction, target)
+    r = z - y
+    return _per_example(jax.nn.softplus(-2.0 * r) + r - jnp.log(jnp.asarray(2.0, r.dtype)))
+
+
+@_loss("regression", link=_same)
+def quantile(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"], q: float = 0.5
+) -> Float[Array, " n"]:
+    r"""The quantile (pinball) loss $\max(q\,(y - z),\ (q - 1)(y - z))$.
+
+    Its best constant is the q-th quantile of the target.
+
+    Args:
+        prediction: $z$.
+        target: $y$.
+        q: the quantile sought, in (0, 1).
+
+    Reference: Koenker & Bassett, "Regression quantiles", Econometrica 46 (1978).
+    """
+    z, y = _pair(prediction, target)
+    r = y - z
+    return _per_example(jnp.maximum(q * r, (q - 1.0) * r))
+
+
+@_loss("regression", link=jnp.exp, scale_free=False)
+def poisson(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""Poisson's negative log-likelihood of counts, $e^z - y z$, less the constant $\log y!$.
+
+    Args:
+        prediction: $z$, the logarithm of the expected count.
+        target: $y \ge 0$.
+    """
+    z, y = _pair(prediction, target)
+    return _per_example(jnp.exp(z) - y * z)
+
+
+@_loss("classification", binary=True, link=jax.nn.sigmoid)
+def binary_cross_entropy(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
+) -> Float[Array, " n"]:
+    r"""The cross-entropy of two classes, from logits.
+
+    $$-y \log\sigma(z) - (1 - y)\log(1 - \sigma(z)) = \max(z, 0) - y z + \log(1 + e^{-|z|})$$
+
+    Args:
+        prediction: $z$, a logit (any real number), shape (n,), (n, 1) or (n, k).
+        target: $y$, 0, 1 or a probability between.
+    """
+    z, y = _pair(prediction, target)
+    return _per_example(jax.nn.softplus(z) - y * z)
+
+
+def _one_hot_or_rows(prediction: Array, target: Array) -> tuple[bool, Array]:
+    """Are targets class indices (n,)? Otherwise they are one row of probabilities an example."""
+    target = jnp.asarray(target)
+    if prediction.ndim != 2:
+        raise FalllineError(
+            f"This loss needs one column a class, shape (n, classes); it was given predictions of "
+            f"shape {prediction.shape}."
+        )
+    if target.ndim == 2 and target.shape[-1] == 1 and prediction.shape[-1] != 1:
+        target = target[:, 0]
+    if target.shape not in ((prediction.shape[0],), prediction.shape):
+        raise FalllineError(
+            f"The predictions have shape {prediction.shape} and the targets {target.shape}; give "
+            "one class index an example, or one row of probabilities."
+        )
+    return target.ndim == 1, target
+
+
+def _pick(values: Array, index: Array) -> Array:
+    return jnp.take_along_axis(values, index.astype(jnp.int32)[:, None], axis=-1)[:, 0]
+
+
+@_loss("classification", link=functools.partial(jax.nn.softmax, axis=-1))
+def softmax_cross_entropy(
+    prediction: Float[Array, "n k"], target: Int[Array, " n"] | Float[Array, "n k"]
+) -> Float[Array, " n"]:
+    r"""The cross-entropy of the softmax, from logits: $\log\sum_j e^{z_j} - \sum_j t_j z_j$.
+
+    Args:
+        prediction: $z$, logits, shape (n, k).
+        target: class indices, shape (n,), or $t$, one row of probabilities an example, (n, k).
+    """
+    prediction = jnp.asarray(prediction)
+    indices, target = _one_hot_or_rows(prediction, target)
+    # Shifting by the largest logit first keeps small differences between huge logits exact.
+    shifted = prediction - jax.lax.stop_gradient(jnp.max(prediction, axis=-1, keepdims=True))
+    log_sum = jnp.log(jnp.sum(jnp.exp(shifted), axis=-1))
+    if indices:
+        return log_sum - _pick(shifted, target)
+    target = target.astype(shifted.dtype)
+    return log_sum * jnp.sum(target, axis=-1) - jnp.sum(target * shifted, axis=-1)
+
+
+@_loss("classification", link=_same)
+def cross_entropy(
+    prediction: Float[Array, "n k"],
+    target: Int[Array, " n"] | Float[Array, "n k"],
+    clip: float = 1e-7,
+) -> Float[Array, " n"]:
+    r"""The cross-entropy of probabilities, $-\sum_j t_j \log p_j$, as textbooks write it.
+
+    For training prefer ``softmax_cross_entropy``: from logits nothing is lost to rounding.
+
+    Args:
+        prediction: $p$, probabilities that sum to 1, shape (n, k).
+        target: class indices, shape (n,), or one row of probabilities an example, (n, k).
+        clip: probabilities below it count as it, which keeps the logarithm away from 0.
+    """
+    prediction = jnp.asarray(prediction)
+    indices, target = _one_hot_or_rows(prediction, target)
+    log_p = jnp.log(jnp.clip(prediction, clip, 1.0))
+    if indices:
+        return -_pick(log_p, target)
+    return -jnp.sum(target.astype(log_p.dtype) * log_p, axis=-1)
+
+
+@_loss("classification", binary=True)
+def hinge(
+    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""The hinge loss of support-vector machines.
+
+    Two classes: $\max(0, 1 - s z)$ with $s = \pm 1$. Several (Crammer & Singer, JMLR 2, 2001):
+    $\max(0, 1 + \max_{j \ne y} z_j - z_y)$.
+
+    Args:
+        prediction: scores, shape (n,), (n, 1), or (n, k) with one column a class.
+        target: for two classes 0/1 or -1/+1, for several the class index; shape (n,).
+    """
+    prediction = jnp.asarray(prediction)
+    if prediction.ndim == 2 and prediction.shape[1] > 1:
+        indices, target = _one_hot_or_rows(prediction, target)
+        if not indices:
+            raise FalllineError("hinge needs class indices as targets, not rows of probabilities.")
+        own = jax.nn.one_hot(target, prediction.shape[1], dtype=bool)
+        rival = jnp.max(jnp.where(own, -jnp.inf, prediction), axis=-1)
+        return jax.nn.relu(1.0 + rival - _pick(prediction, target))
+    z, y = _pair(prediction, target)
+    return jax.nn.relu(1.0 - jnp.where(y > 0, 1.0, -1.0).astype(z.dtype) * z)
+
+
+def by_name(name: str) -> Loss:
+    """Find a loss by its name, optionally with its parameter: ``"huber"``, ``"quantile:0.9"``.
+
+    Raises:
+        FalllineError: if there is no such loss, or it takes no parameter, or not that value.
+    """
+    bare, _, value = name.partition(":")
+    loss = lookup("loss", LOSSES, bare)
+    if not value:
+        return loss
+    parameter = {"huber": "delta", "quantile": "q", "cross_entropy": "clip"}.get(bare)
+    if parameter is None:
+        raise FalllineError(f"The loss {bare!r} takes no parameter; it was given {value!r}.")
+    try:
+        number = float(value)
+    except ValueError:
+        raise FalllineError(f"In {name!r}, {parameter} must be a number.") from None
+    if number <= 0 or (bare in ("quantile", "cross_entropy") and number >= 1):
+        allowed = "above 0" if bare == "huber" else "between 0 and 1"
+        raise FalllineError(f"In {name!r}, {parameter} must be {allowed}.")
+    function = functools.partial(loss.function, **{parameter: number})
+    return dataclasses.replace(loss, name=name, function=function)

@@ -1,0 +1,80 @@
+"""Hyper-parameters as data: frozen dataclasses whose fields are pytree leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+
+from fallline.errors import FalllineError
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, PyTree
+
+Class = TypeVar("Class", bound=type)
+
+
+def static(default: Any = dataclasses.MISSING) -> Any:
+    """A field that shapes the compiled program (a choice, not a number): changing it recompiles."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+def hyperparameters(cls: Class) -> Class:
+    """Make a frozen dataclass whose numbers are pytree leaves, so that new values never recompile.
+
+    Whole numbers given by the user become floats: otherwise ``learning_rate=1`` and
+    ``learning_rate=1.0`` would be two programs.
+    """
+    frozen: Any = dataclasses.dataclass(frozen=True)(cls)
+    return jax.tree_util.register_dataclass(frozen)
+
+
+def as_floats(instance: Any) -> None:
+    """Turn every whole-number leaf field of a frozen dataclass into a float, in place."""
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if type(value) is int and not field.metadata.get("static"):
+            object.__setattr__(instance, field.name, float(value))
+
+
+def require(instance: Any, field: str, low: float, high: float = float("inf")) -> None:
+    """Check that a field given as a plain number lies in ``[low, high]``; traced values pass.
+
+    Raises:
+        FalllineError: with a sentence that names class, field, value and range.
+    """
+    value = getattr(instance, field)
+    if type(value) is float and not low <= value <= high:
+        bounds = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+        name = type(instance).__name__
+        raise FalllineError(f"{name} needs {field} {bounds}; it was given {value:g}.")
+
+
+def add(params: PyTree, updates: PyTree) -> PyTree:
+    """Leaf by leaf ``params + updates``, in the type of the parameters."""
+    return jax.tree.map(lambda p, u: (p + u).astype(p.dtype), params, updates)
+
+
+def zeros_like(params: PyTree) -> PyTree:
+    """A tree of zeros, each leaf a buffer of its own (shared buffers could not be donated)."""
+    return jax.tree.map(lambda leaf: jnp.zeros(jnp.shape(leaf), jnp.result_type(leaf)), params)
+
+
+def dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
+    """The inner product of two trees of one structure."""
+    products = jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)
+    return jax.tree.reduce(jnp.add, products, jnp.zeros(()))
+
+
+def norm(a: PyTree) -> Float[Array, ""]:
+    """The Euclidean norm over all leaves together."""
+    return jnp.sqrt(dot(a, a))
+
+
+def names(params: PyTree) -> list[str]:
+    """One name a leaf, in leaf order: ``affine1/weights``; the whole tree being one leaf is ``x``."""
+    paths = jax.tree_util.tree_flatten_with_path(params)[0]
+    return [jax.tree_util.keystr(path, simple=True, separator="/") or "x" for path, _ in paths]

@@ -1,0 +1,263 @@
+"""Reading a table: from a file, a bundled set, a frame or a dict of columns."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from fallline.data.arrays import from_arrays, looks_like_libsvm, read_libsvm, read_npz
+from fallline.data.datasets import BUNDLED, load
+from fallline.data.delimited import (
+    damaged_gzip,
+    find_bad_bytes,
+    first_line,
+    open_bytes,
+    read_delimited,
+    with_dates,
+)
+from fallline.data.table import Table, checked, listed
+from fallline.errors import FalllineError, nearest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["FORMATS", "Table", "read_table"]
+
+FORMATS: dict[str, str] = {
+    ".csv": "text with commas, semicolons or tabs",
+    ".tsv": "text with tabs",
+    ".parquet": "Parquet",
+    ".jsonl": "JSON, an object a line",
+    ".ndjson": "JSON, an object a line",
+    ".json": "JSON, an object a line or one list of objects",
+    ".npz": "a NumPy archive",
+    ".libsvm": "LIBSVM text",
+    ".svm": "LIBSVM text",
+    ".svmlight": "LIBSVM text",
+}
+"""The endings that are known, and what they stand for; text may also end in ``.gz``."""
+
+
+def read_table(
+    source: Any, *, like: Sequence[str] | None = None, text: Sequence[str] = ()
+) -> Table:
+    """Read a table.
+
+    Args:
+        source: A path, the name of a bundled set, a polars or pandas frame, or a dict of columns.
+            A file wins over a bundled set of the same name.
+        like: Columns that a model expects. LIBSVM text does not write zeros, so that a file may
+            not reach the last of them; they are then filled with 0.
+        text: Columns of a text table to keep as texts, whatever they look like: a category such
+            as ``007`` stays one in a file where it happens to come with numbers only.
+
+    Returns:
+        The table, with at least one row and one column.
+
+    Raises:
+        FalllineError: if there is no such table, or it is damaged; the sentence says where.
+    """
+    if isinstance(source, (str, Path)):
+        path = Path(source).expanduser()
+        if not path.is_file() and str(source) in BUNDLED:
+            return load(str(source))
+        return _read_file(path, str(source), like, text)
+    import polars as pl
+
+    if isinstance(source, pl.LazyFrame):
+        source = source.collect()
+    if isinstance(source, pl.DataFrame):
+        return checked(Table(source, "the data frame"))
+    if isinstance(source, Mapping):
+        return _from_columns(cast("Mapping[Any, Any]", source))
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(source, pandas.DataFrame):
+        return checked(Table(_from_pandas(source), "the data frame"))
+    raise FalllineError(
+        f"A table cannot be read from {type(source).__name__!r}: give a path, the name of a "
+        f"bundled set ({', '.join(BUNDLED)}), a polars or pandas data frame, or a dict of columns."
+    )
+
+
+def _read_file(path: Path, named: str, like: Sequence[str] | None, text: Sequence[str]) -> Table:
+    if path.is_dir():
+        raise FalllineError(f"{named} is a folder: name one file in it.")
+    if not path.is_file():
+        raise _no_such_file(path, named)
+    try:
+        if not path.stat().st_size:
+            raise FalllineError(f"{path.name} is empty: there is no table in it.")
+        return _read_format(path, like, text)
+    except PermissionError as error:
+        raise FalllineError(f"You are not allowed to read {named}: ask for permission.") from error
+
+
+def _read_format(path: Path, like: Sequence[str] | None, text: Sequence[str]) -> Table:
+    plain = path.with_suffix("") if path.suffix == ".gz" else path
+    ending = plain.suffix.lower()
+    if ending in (".csv", ".tsv"):
+        separator = "\t" if ending == ".tsv" else None
+        return checked(Table(read_delimited(path, separator, text), path.name))
+    if ending in (".jsonl", ".ndjson", ".json"):
+        return checked(Table(_read_json(path), path.name))
+    if ending in (".libsvm", ".svm", ".svmlight"):
+        return read_libsvm(path, like)
+    if ending == ".parquet" and plain == path:
+        return checked(Table(_read_parquet(path), path.name))
+    if ending == ".npz" and plain == path:
+        return read_npz(path)
+    if looks_like_libsvm(first_line(path) or b""):
+        return read_libsvm(path, like)
+    raise FalllineError(
+        f"{path.name} is in no format that Fallline knows by its ending: it reads "
+        f"{', '.join(FORMATS)} (text also with .gz), and LIBSVM text under any name."
+    )
+
+
+def _no_such_file(path: Path, named: str) -> FalllineError:
+    folder = path.parent
+    if not folder.is_dir():
+        return FalllineError(f"There is no file {named}: the folder {folder} does not exist.")
+    files = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    bundled = list(BUNDLED) if named == path.name else []
+    offer = nearest(path.name, [*bundled, *files]) if files or bundled else ""
+    if offer.startswith("did you mean"):
+        return FalllineError(f"There is no file {named}: {offer}")
+    sets = f", or name a bundled set ({', '.join(bundled)})" if bundled else ""
+    return FalllineError(f"There is no file {named}: check the path{sets}.")
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        return pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except pl.exceptions.DuplicateError as error:
+        raise FalllineError(
+            f"{path.name} has two columns of the same name ({_reason(error)}): give every column a "
+            "name of its own."
+        ) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise FalllineError(
+            f"{path.name} is cut short or damaged: it does not open as Parquet ({_reason(error)}). "
+            "Write it again."
+        ) from error
+
+
+def _read_json(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    start = first_line(path)
+    if start is None:
+        raise FalllineError(f"{path.name} is empty: there is no table in it.")
+    whole = start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    try:
+        with open_bytes(path) as file:
+            content = file.read().removeprefix(b"\xef\xbb\xbf")
+        read = pl.read_json if whole else pl.read_ndjson
+        frame = read(content, infer_schema_length=None)
+    except EOFError as error:
+        raise damaged_gzip(path) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if path.suffix == ".gz" and not isinstance(error, pl.exceptions.PolarsError):
+            raise damaged_gzip(path) from error
+        raise find_bad_bytes(path) or _bad_json(path, whole=whole, error=error) from error
+    # JSON has no dates: it writes them as texts.
+    return with_dates(frame, [c for c, dtype in frame.schema.items() if dtype == pl.String])
+
+
+def _bad_json(path: Path, *, whole: bool, error: BaseException) -> FalllineError:
+    with open_bytes(path) as file:
+        lines = [file.read()] if whole else file
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line.decode("utf-8-sig"))
+            except json.JSONDecodeError as trouble:
+                place = trouble.lineno if whole else number
+                return FalllineError(
+                    f"Line {place} of {path.name} is not JSON: {trouble.msg} at character "
+                    f"{trouble.colno}. Mend that line."
+                )
+            if not whole and not isinstance(value, dict):
+                return FalllineError(
+                    f"Line {number} of {path.name} is not a JSON object such as "
+                    '{"age": 39, "city": "Oslo"}: a row is one object.'
+                )
+    return FalllineError(
+        f"{path.name} does not make a table, an object a row with plain values: {_reason(error)}."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _from_columns(source: Mapping[Any, Any]) -> Table:
+    """A dict of columns; an array of more than one dimension becomes a block."""
+    import numpy as np
+    import polars as pl
+
+    wide = {str(k): v for k, v in source.items() if isinstance(v, np.ndarray) and v.ndim > 1}
+    columns: list[pl.Series] = []
+    for key, values in source.items():
+        if str(key) in wide:
+            continue
+        try:
+            plain = values if isinstance(values, (pl.Series, np.ndarray)) else list(values)
+            columns.append(pl.Series(str(key), plain))
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+            raise FalllineError(
+                f"Column {str(key)!r} does not make a column of numbers, texts or dates "
+                f"({_reason(error)}): give it values of one kind."
+            ) from error
+    frame, blocks = from_arrays(wide, "the dict")
+    heights = {column.name: len(column) for column in columns}
+    heights |= {name: len(array) for name, array in wide.items()}
+    if len(set(heights.values())) > 1:
+        first, other = (
+            next(iter(heights)),
+            max(heights, key=lambda n: heights[n] != next(iter(heights.values()))),
+        )
+        raise FalllineError(
+            f"Column {other!r} has {heights[other]:,} rows where {first!r} has "
+            f"{heights[first]:,}: every column needs one value a row."
+        )
+    return checked(
+        Table(
+            frame.with_columns(columns) if wide else pl.DataFrame(columns), "the dict", None, blocks
+        )
+    )
+
+
+def _from_pandas(source: Any) -> pl.DataFrame:
+    import polars as pl
+
+    names = [str(name) for name in source.columns]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise FalllineError(
+            f"The data frame has more than one column called {listed(twice)}: give every column a "
+            "name of its own."
+        )
+    try:
+        return pl.from_pandas(source)
+    except ImportError:
+        # Without pyarrow, texts and nullable numbers go over value by value.
+        columns: list[pl.Series] = []
+        for place, name in enumerate(names):
+            column = source.iloc[:, place]
+            plain = column.dtype.kind in "biufM" and hasattr(column.dtype, "num")
+            missing = column.isna()
+            values = (
+                column.to_numpy()
+                if plain
+                else [None if gone else value for value, gone in zip(column, missing, strict=True)]
+            )
+            columns.append(pl.Series(name, values))
+        return pl.DataFrame(columns)

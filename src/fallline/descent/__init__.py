@@ -1,0 +1,1 @@
+"""The engine: batches, objective, the compiled loop, its history, and the runs it makes."""

@@ -1,0 +1,324 @@
+"""The compiled loop: every run of this house goes through `advance`.
+
+One program serves every number: optimizer, schedule, penalties and stopping rules are pytrees whose
+leaves are arguments. What shapes the program (rows a step, steps an epoch) is in `Shape`. Inside,
+steps follow each other without Python; at the end of each epoch the validation loss, the best
+parameters and the stopping rules are looked after, so that a result never depends on how the work
+was cut into calls.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from fallline.descent.objective import Batch
+from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
+from fallline.tree import add, dot, norm, zeros_like
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import Array, Key, PyTree
+
+    from fallline.descent.batches import BatchPlan
+
+    Carry = dict[str, Any]
+
+STEP_FIELDS = (
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "update_norm",
+    "parameter_norm",
+    "gradient_cosine",
+)
+"""What is recorded at every step."""
+
+LAYER_FIELDS = ("layer_gradient_norm", "layer_update_norm", "layer_parameter_norm")
+"""What is recorded of every leaf of the parameters at every step, on request."""
+
+EPOCH_FIELDS = ("training_loss", "validation_loss", "validation_score")
+"""What is recorded at the end of every epoch."""
+
+_VALIDATION_BLOCK = 8192
+
+traces = {"advance": 0}
+"""How often the loop has been traced, that is, compiled anew; read by the tests."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What the loop is compiled for.
+
+    Attributes:
+        size: rows a step.
+        steps: steps an epoch.
+        last: rows of an epoch's last step.
+        full: every step sees all rows, in their own order.
+        capacity: epochs that one call can do at most.
+        layers: record the norms of every leaf too.
+    """
+
+    size: int
+    steps: int
+    last: int
+    full: bool
+    capacity: int
+    layers: bool = False
+
+    @staticmethod
+    def of(plan: BatchPlan, layers: bool = False) -> Shape:
+        """The shape for a plan: short epochs are done by many a call, long ones by parts."""
+        places = 1 if plan.full else plan.steps * plan.size
+        capacity = max(1, min(4096 // plan.steps, 2**18 // places))
+        return Shape(plan.size, plan.steps, plan.last, plan.full, capacity, layers)
+
+
+def start(
+    params: PyTree, state: PyTree, optimizer: Any, key: Key[Array, ""], *, keep_best: bool
+) -> Carry:
+    """Everything that changes from step to step, before the first one.
+
+    Every leaf is an array of its own, so that the loop can write in place.
+    """
+    kind = jnp.result_type(float)
+    carry = {
+        "params": params,
+        "state": state,
+        "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer),
+        "optimizer_state": optimizer.init(params),
+        "previous": zeros_like(params),
+        "key": key,
+        "step": jnp.zeros((), jnp.int32),
+        "epoch": jnp.zeros((), jnp.int32),
+        "epoch_loss": jnp.zeros((), kind),
+        "epoch_gradient_norm": jnp.zeros((), kind),
+        "epoch_rows": jnp.zeros((), kind),
+        "recent": jnp.full(WINDOW, jnp.nan, kind),
+        "best_value": jnp.full((), jnp.inf, kind),
+        "best_epoch": jnp.zeros((), jnp.int32),
+        "since_best": jnp.zeros((), jnp.int32),
+        "stop": jnp.zeros((), jnp.int32),
+    }
+    if keep_best:
+        carry["best"] = {"params": params, "state": state}
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), carry)
+
+
+@functools.partial(jax.jit, static_argnames=("shape",), donate_argnames=("carry",))
+def advance(
+    objective: Any,
+    rules: Any,
+    data: Batch,
+    validation: Batch | None,
+    carry: Carry,
+    order: Array | None,
+    first: Array,
+    end: Array,
+    epochs: Array,
+    closes: Array,
+    *,
+    shape: Shape,
+) -> tuple[Carry, Array, Array, Array | None]:
+    """Go on for some epochs, or for a part of one.
+
+    Args:
+        objective: see `fallline.descent.objective`.
+        rules: see `fallline.descent.stopping.Rules`.
+        data: the training rows.
+        validation: the validation rows, or None.
+        carry: from `start` or the last call; its buffers are used up.
+        order: rows of each epoch of this call, (capacity, steps * size); None where each step sees all.
+        first: the step of the epoch to start at.
+        end: the step of the epoch to stop before.
+        epochs: how many epochs; more than one only from step 0 to the end.
+        closes: does the call reach the end of its epochs (or of the run)?
+        shape: what to compile for.
+
+    Returns:
+        The new carry; the steps' history, (capacity * steps, 6), of which the first rows are
+        filled; the epochs' history, (capacity, 3), likewise; and the leaves' norms or None.
+    """
+    traces["advance"] += 1
+    kind = jnp.result_type(float)
+    begun = carry["step"]
+    leaves = len(jax.tree.leaves(carry["params"]))
+    rows = shape.capacity * shape.steps
+    history = {
+        "steps": jnp.zeros((rows, len(STEP_FIELDS)), kind),
+        "epochs": jnp.zeros((shape.capacity, len(EPOCH_FIELDS)), kind),
+    }
+    if shape.layers:
+        history["layers"] = jnp.zeros((rows, len(LAYER_FIELDS), leaves), kind)
+
+    def draw(e: Array, i: Array, size: int) -> tuple[Batch, Any]:
+        """The batch of a step and how many of its rows count."""
+        if order is None:
+            return data, float(shape.size)
+        chosen = lax.dynamic_slice(order, (e, i * shape.size), (1, size))[0]
+        if shape.last == shape.size or size != shape.size:
+            return data.take(chosen, None), float(size)
+        count = jnp.where(i == shape.steps - 1, shape.last, shape.size)
+        return data.take(chosen, (jnp.arange(size) < count).astype(kind)), count.astype(kind)
+
+    def step(e: Array, i: Array, carry: Carry, history: Any, size: int) -> tuple[Carry, Any]:
+        batch, count = draw(e, i, size)
+        key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
+        carry, record, layers = one_step(objective, carry, batch, key, count)
+        row = carry["step"] - begun - (carry["stop"] == RUNNING)
+        history = {**history, "steps": history["steps"].at[row].set(record)}
+        if shape.layers:
+            history["layers"] = history["layers"].at[row].set(layers(jax.tree.leaves))
+        return carry, history
+
+    # A function that knows nothing of weights gets the last, smaller batch at its own size.
+    ragged = shape.last != shape.size and not objective.weighted
+    regular = shape.steps - 1 if ragged else shape.steps
+
+    def epoch(loop: tuple[Array, Carry, Any]) -> tuple[Array, Carry, Any]:
+        e, carry, history = loop
+
+        def unfinished(inner: tuple[Array, Carry, Any]) -> Array:
+            return (inner[0] < jnp.minimum(end, regular)) & (inner[1]["stop"] == RUNNING)
+
+        def body(inner: tuple[Array, Carry, Any]) -> tuple[Array, Carry, Any]:
+            i, carry, history = inner
+            return (i + 1, *step(e, i, carry, history, shape.size))
+
+        i, carry, history = lax.while_loop(unfinished, body, (first, carry, history))
+        if ragged:
+            carry, history = lax.cond(
+                (end > regular) & (carry["stop"] == RUNNING),
+                lambda c, h: step(e, i, c, h, shape.last),
+                lambda c, h: (c, h),
+                carry,
+                history,
+            )
+        carry, record = lax.cond(
+            closes & (carry["stop"] == RUNNING),
+            functools.partial(close_epoch, objective, rules, validation),
+            lambda c: (c, jnp.full(len(EPOCH_FIELDS), jnp.nan, kind)),
+            carry,
+        )
+        return e + 1, carry, {**history, "epochs": history["epochs"].at[e].set(record)}
+
+    def going(loop: tuple[Array, Carry, Any]) -> Array:
+        return (loop[0] < epochs) & (loop[1]["stop"] == RUNNING)
+
+    _, carry, history = lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), carry, history))
+    return carry, history["steps"], history["epochs"], history.get("layers")
+
+
+def one_step(
+    objective: Any, carry: Carry, batch: Batch, key: Any, count: Any
+) -> tuple[Carry, Array, Callable[[Callable[[PyTree], list[Array]]], Array]]:
+    """Loss, gradient, optimizer, parameters; and the record of it.
+
+    A step that would leave the finite numbers is not taken: the parameters stay and the run stops.
+    """
+    params, state = carry["params"], carry["optimizer_state"]
+    (value, model_state), grads = jax.value_and_grad(objective, has_aux=True)(
+        params, carry["state"], batch, key
+    )
+    optimizer = carry["optimizer"]
+    rate = optimizer.rate(state)
+    updates, optimizer_state = optimizer.update(grads, state, params)
+    moved = add(params, updates)
+    gradient_norm, parameter_norm = norm(grads), norm(moved)
+    previous_norm = norm(carry["previous"])
+    fine = jnp.isfinite(value) & jnp.isfinite(parameter_norm)
+
+    def keep(new: PyTree, old: PyTree) -> PyTree:
+        return jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, old)
+
+    kind = carry["epoch_loss"].dtype
+    cosine = dot(grads, carry["previous"]) / (gradient_norm * previous_norm)
+    record = [value, rate, gradient_norm, norm(updates), parameter_norm, cosine]
+
+    def layers(flatten: Callable[[PyTree], list[Array]]) -> Array:
+        trees = (grads, updates, moved)
+        return jnp.stack([jnp.stack([norm(leaf) for leaf in flatten(t)]) for t in trees])
+
+    counted = jnp.where(fine, jnp.asarray(count, kind), 0.0)
+    carry = {
+        **carry,
+        "params": keep(moved, params),
+        "state": keep(model_state, carry["state"]),
+        "optimizer_state": optimizer_state,
+        "previous": grads,
+        "step": carry["step"] + fine,
+        "epoch_loss": carry["epoch_loss"] + counted * value.astype(kind),
+        "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm.astype(kind),
+        "epoch_rows": carry["epoch_rows"] + counted,
+        "stop": jnp.where(fine, RUNNING, BLEW_UP).astype(jnp.int32),
+    }
+    return carry, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
+
+
+def close_epoch(
+    objective: Any, rules: Any, validation: Batch | None, carry: Carry
+) -> tuple[Carry, Array]:
+    """Validate, keep the best parameters, let schedules see the loss, check the stopping rules."""
+    kind = carry["epoch_loss"].dtype
+    mean_loss = carry["epoch_loss"] / carry["epoch_rows"]
+    predictor = {
+        "params": carry["optimizer"].averaged(carry["params"], carry["optimizer_state"]),
+        "state": carry["state"],
+    }
+    monitored, score = mean_loss, jnp.full((), jnp.nan, kind)
+    if validation is not None:
+        monitored, score = evaluate(objective, predictor["params"], predictor["state"], validation)
+    better = monitored < carry["best_value"]
+    since_best = jnp.where(better, 0, carry["since_best"] + 1)
+    recent = jnp.roll(carry["recent"], -1).at[-1].set(mean_loss)
+    gradient_norm = carry["epoch_gradient_norm"] / carry["epoch_rows"]
+    optimizer = jax.tree.map(
+        lambda new, old: jnp.asarray(new, old.dtype),
+        carry["optimizer"].observe(monitored),
+        carry["optimizer"],
+    )
+    new = {
+        **carry,
+        "optimizer": optimizer,
+        "epoch": carry["epoch"] + 1,
+        "epoch_loss": jnp.zeros((), kind),
+        "epoch_gradient_norm": jnp.zeros((), kind),
+        "epoch_rows": jnp.zeros((), kind),
+        "recent": recent,
+        "best_value": jnp.where(better, monitored, carry["best_value"]).astype(kind),
+        "best_epoch": jnp.where(better, carry["epoch"] + 1, carry["best_epoch"]),
+        "since_best": since_best,
+        "stop": rules.check(since_best, gradient_norm, recent),
+    }
+    if "best" in carry:
+        new["best"] = jax.tree.map(
+            lambda n, o: jnp.where(better, n, o), predictor, carry["best"]
+        )
+    validated = monitored if validation is not None else jnp.full((), jnp.nan, kind)
+    return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, validated, score)])
+
+
+def evaluate(
+    objective: Any, params: PyTree, state: PyTree, rows: Batch
+) -> tuple[Array, Array]:
+    """Loss and score on rows, in blocks where there are many, so that memory stays small."""
+    count = jax.tree.leaves(rows.x)[0].shape[0]
+    if count <= 2 * _VALIDATION_BLOCK or not objective.weighted:
+        return objective.evaluate(params, state, rows)
+    blocks = -(-count // _VALIDATION_BLOCK)
+    weights = jnp.ones(count) if rows.weights is None else rows.weights
+
+    def block(leaf: Array) -> Array:
+        filled = jnp.pad(leaf, [(0, blocks * _VALIDATION_BLOCK - count)] + [(0, 0)] * (leaf.ndim - 1))
+        return filled.reshape(blocks, _VALIDATION_BLOCK, *leaf.shape[1:])
+
+    cut = jax.tree.map(block, rows._replace(weights=weights))
+    totals = jnp.sum(cut.weights, axis=1)
+    losses, scores = lax.map(lambda part: objective.evaluate(params, state, part), cut)
+    return jnp.sum(losses * totals) / jnp.sum(totals), jnp.sum(scores * totals) / jnp.sum(totals)

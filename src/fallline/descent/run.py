@@ -1,0 +1,203 @@
+"""A run: what was asked, what came out, and everything that happened in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fallline.errors import FalllineError
+
+if TYPE_CHECKING:
+    from jaxtyping import PyTree
+    from numpy.typing import ArrayLike
+
+    from fallline.descent.batches import BatchPlan
+    from fallline.descent.history import History
+    from fallline.descent.stopping import Stop
+    from fallline.losses import Loss
+    from fallline.models import Model
+
+_BLOCK = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A run in the middle, from which it goes on bit by bit as if it had never stopped.
+
+    Attributes:
+        carry: everything that changes from step to step, a tree of arrays.
+        history: what was recorded so far.
+        seconds: training time spent so far.
+    """
+
+    carry: Any
+    history: History
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What is told between two calls of the loop.
+
+    Attributes:
+        step: steps done.
+        steps: steps at most.
+        epoch: epochs done, counted in rows: 1.5 is in the middle of the second.
+        epochs: epochs at most.
+        loss: the newest epoch's mean training loss, or the newest steps' in the first epoch.
+        validation_loss: the newest, or NaN.
+        rows_per_second: measured over the last call.
+        seconds: since the start of training.
+        seconds_left: by the pace so far, if the run goes on to its last step.
+    """
+
+    step: int
+    steps: int
+    epoch: float
+    epochs: float
+    loss: float
+    validation_loss: float
+    rows_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+@functools.partial(jax.jit, static_argnames=("model",))
+def _apply(model: Model, params: PyTree, state: PyTree, x: Any) -> Any:
+    return model.apply(params, state, x)[0]
+
+
+def apply_in_blocks(model: Model, params: PyTree, state: PyTree, x: ArrayLike) -> np.ndarray:
+    """The raw outputs of a model for any number of rows, some thousands at a time.
+
+    Args:
+        model: the model.
+        params: its parameters.
+        state: its untrained state.
+        x: features, (n, ...).
+
+    Returns:
+        Array of shape (n, outputs).
+    """
+    x = np.asarray(x)
+    if len(x) <= _BLOCK:
+        return np.asarray(_apply(model, params, state, x))
+    parts: list[np.ndarray] = []
+    for begin in range(0, len(x), _BLOCK):
+        part = x[begin : begin + _BLOCK]
+        # One shape is one program: the last block is filled up with zeros and cut off again.
+        filled = np.zeros((_BLOCK, *x.shape[1:]), x.dtype)
+        filled[: len(part)] = part
+        parts.append(np.asarray(_apply(model, params, state, filled))[: len(part)])
+    return np.concatenate(parts)
+
+
+@dataclasses.dataclass
+class Run:
+    """The result of `fallline.train`.
+
+    Attributes:
+        params: the parameters to predict with: the best on the validation rows where there were
+            any, averaged where the optimizer averages, else the last ones.
+        state: what the model carries along untrained, to go with them.
+        history: every step and every epoch.
+        stop: how the run ended.
+        plan: which rows each step saw.
+        optimizer: with the learning rate that was used, and its schedule.
+        learning_rate: the initial rate; found by the range test if it was "auto".
+        final: where the run stood at its end; training can go on from here.
+        best_epoch: the epoch whose parameters were kept, counted from 1; 0 if none was validated.
+        seconds: training time, compilation included.
+        model: the model, or None for a user's objective.
+        loss: the loss, or None for a user's objective.
+        range_test: the learning rates tried and what came of them, or None.
+    """
+
+    params: PyTree
+    state: PyTree
+    history: History
+    stop: Stop
+    plan: BatchPlan
+    optimizer: Any
+    learning_rate: float
+    final: Snapshot
+    best_epoch: int
+    seconds: float
+    model: Model | None = None
+    loss: Loss | None = None
+    range_test: Any = None
+
+    @property
+    def steps(self) -> int:
+        """Updates made."""
+        return int(self.final.carry["step"])
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the rows, a whole number unless the run ended in the middle of one."""
+        return self.rows_seen / self.plan.rows
+
+    @property
+    def rows_seen(self) -> int:
+        """Rows seen, each as often as it was."""
+        return self.plan.rows_seen(self.steps)
+
+    @property
+    def batch_size(self) -> int:
+        """Rows a step."""
+        return self.plan.size
+
+    def outputs(self, x: ArrayLike) -> np.ndarray:
+        """The model's raw outputs (logits, for a classifier), shape (n, outputs).
+
+        Raises:
+            FalllineError: if the run trained a user's objective, which has no outputs.
+        """
+        if self.model is None:
+            raise FalllineError(
+                "This run trained an objective of your own, which has no predictions; its result is "
+                "in run.params."
+            )
+        return apply_in_blocks(self.model, self.params, self.state, x)
+
+    def predict(self, x: ArrayLike) -> np.ndarray:
+        """Predictions: numbers for a regression, (n,) or (n, outputs); class indices, (n,)."""
+        raw = self.outputs(x)
+        loss = self._loss()
+        if loss.task == "regression":
+            mean = np.asarray(loss.link(jnp.asarray(raw))) if loss.link else raw
+            return mean[:, 0] if mean.shape[1] == 1 else mean
+        if raw.shape[1] == 1:
+            return (raw[:, 0] > 0).astype(np.int32)
+        return np.argmax(raw, axis=1).astype(np.int32)
+
+    def probabilities(self, x: ArrayLike) -> np.ndarray:
+        """Class probabilities, shape (n, classes).
+
+        Raises:
+            FalllineError: if the loss gives none (hinge) or is a regression's.
+        """
+        loss = self._loss()
+        if loss.task != "classification" or loss.link is None:
+            raise FalllineError(f"The loss {loss.name!r} gives no class probabilities.")
+        p = np.asarray(loss.link(jnp.asarray(self.outputs(x))))
+        return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+
+    def _loss(self) -> Loss:
+        if self.loss is None:
+            raise FalllineError("This run trained an objective of your own, not a loss.")
+        return self.loss
+
+    def __str__(self) -> str:
+        return (
+            f"{self.steps:,} steps in {self.epochs:.4g} epochs ({self.plan}), "
+            f"{self.rows_seen:,} rows seen in {self.seconds:.2f} s. {self.stop.sentence}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Run: {self}>"

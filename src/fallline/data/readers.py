@@ -180,8 +180,8 @@ def _bad_json(path: Path, *, whole: bool, error: BaseException) -> FalllineError
             except json.JSONDecodeError as trouble:
                 place = trouble.lineno if whole else number
                 return FalllineError(
-                    f"Line {place} of {path.name} is not JSON: {trouble.msg} at character "
-                    f"{trouble.colno}. Mend that line."
+                    f"Line {place} of {path.name} is not {'' if whole else 'one object of '}JSON: "
+                    f"{trouble.msg} at character {trouble.colno}. Mend that line."
                 )
             if not whole and not isinstance(value, dict):
                 return FalllineError(
@@ -210,29 +210,29 @@ def _from_columns(source: Mapping[Any, Any]) -> Table:
             continue
         try:
             plain = values if isinstance(values, (pl.Series, np.ndarray)) else list(values)
-            columns.append(pl.Series(str(key), plain))
+            columns.append(pl.Series(str(key), plain, strict=False))
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
             raise FalllineError(
                 f"Column {str(key)!r} does not make a column of numbers, texts or dates "
                 f"({_reason(error)}): give it values of one kind."
             ) from error
-    frame, blocks = from_arrays(wide, "the dict")
     heights = {column.name: len(column) for column in columns}
     heights |= {name: len(array) for name, array in wide.items()}
-    if len(set(heights.values())) > 1:
-        first, other = (
-            next(iter(heights)),
-            max(heights, key=lambda n: heights[n] != next(iter(heights.values()))),
-        )
+    first = next(iter(heights), "")
+    for name, height in heights.items():
+        if height != heights[first]:
+            raise FalllineError(
+                f"Column {name!r} has {height:,} rows where {first!r} has {heights[first]:,}: "
+                "every column needs one value a row."
+            )
+    frame, blocks = from_arrays(wide, "the dict")
+    try:
+        whole = pl.DataFrame([*frame.get_columns(), *columns])
+    except pl.exceptions.DuplicateError as error:
         raise FalllineError(
-            f"Column {other!r} has {heights[other]:,} rows where {first!r} has "
-            f"{heights[first]:,}: every column needs one value a row."
-        )
-    return checked(
-        Table(
-            frame.with_columns(columns) if wide else pl.DataFrame(columns), "the dict", None, blocks
-        )
-    )
+            "The dict has two columns of the same name: give every column a name of its own."
+        ) from error
+    return checked(Table(whole, "the dict", None, blocks))
 
 
 def _from_pandas(source: Any) -> pl.DataFrame:

@@ -50,10 +50,10 @@ def checked(table: Table) -> Table:
                 "unpack it into columns of its own, or remove it from the table."
             )
     if not table.frame.width:
-        raise FalllineError(f"{table.source} has no columns.")
+        raise FalllineError(f"There are no columns in {table.source}.")
     if not table.frame.height:
         raise FalllineError(
-            f"{table.source} has column names but no rows: there is nothing to learn from."
+            f"There are no rows in {table.source}, only column names: there is nothing to learn from."
         )
     return table
 

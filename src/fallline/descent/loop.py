@@ -94,6 +94,7 @@ def start(
         "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer),
         "optimizer_state": optimizer.init(params),
         "previous": zeros_like(params),
+        "previous_norm": jnp.zeros((), kind),
         "key": key,
         "step": jnp.zeros((), jnp.int32),
         "epoch": jnp.zeros((), jnp.int32),
@@ -229,29 +230,30 @@ def one_step(
     optimizer = carry["optimizer"]
     rate = optimizer.rate(state)
     updates, optimizer_state = optimizer.update(grads, state, params)
-    moved = add(params, updates)
-    gradient_norm, parameter_norm = norm(grads), norm(moved)
-    previous_norm = norm(carry["previous"])
-    fine = jnp.isfinite(value) & jnp.isfinite(parameter_norm)
+    # Computed once and kept: otherwise each reader below (norm, sum) would compute it again.
+    updates = lax.optimization_barrier(updates)
+    gradient_norm, update_norm, parameter_norm = norm(grads), norm(updates), norm(params)
+    fine = jnp.isfinite(value) & jnp.isfinite(update_norm) & jnp.isfinite(parameter_norm)
 
     def keep(new: PyTree, old: PyTree) -> PyTree:
         return jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, old)
 
     kind = carry["epoch_loss"].dtype
-    cosine = dot(grads, carry["previous"]) / (gradient_norm * previous_norm)
-    record = [value, rate, gradient_norm, norm(updates), parameter_norm, cosine]
+    cosine = dot(grads, carry["previous"]) / (gradient_norm * carry["previous_norm"])
+    record = [value, rate, gradient_norm, update_norm, parameter_norm, cosine]
 
     def layers(flatten: Callable[[PyTree], list[Array]]) -> Array:
-        trees = (grads, updates, moved)
+        trees = (grads, updates, params)
         return jnp.stack([jnp.stack([norm(leaf) for leaf in flatten(t)]) for t in trees])
 
     counted = jnp.where(fine, jnp.asarray(count, kind), 0.0)
     carry = {
         **carry,
-        "params": keep(moved, params),
+        "params": keep(add(params, updates), params),
         "state": keep(model_state, carry["state"]),
         "optimizer_state": optimizer_state,
         "previous": grads,
+        "previous_norm": gradient_norm.astype(kind),
         "step": carry["step"] + fine,
         "epoch_loss": carry["epoch_loss"] + counted * value.astype(kind),
         "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm.astype(kind),
@@ -297,9 +299,7 @@ def close_epoch(
         "stop": rules.check(since_best, gradient_norm, recent),
     }
     if "best" in carry:
-        new["best"] = jax.tree.map(
-            lambda n, o: jnp.where(better, n, o), predictor, carry["best"]
-        )
+        new["best"] = lax.cond(better, lambda: predictor, lambda: carry["best"])
     validated = monitored if validation is not None else jnp.full((), jnp.nan, kind)
     return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, validated, score)])
 

@@ -1,61 +1,55 @@
-r"""Initialisers: how the weights of a layer are drawn before the first step.
+r"""Initialisers: how widely the weights of a layer are scattered before the first step.
 
-Each is ``init(key, shape) -> array`` for weights of shape (inputs, outputs). A good one keeps the
-spread of signals and gradients about equal from layer to layer; a bad one makes them vanish or
-explode before training has begun.
+Weights are normal with mean 0; an initialiser gives their standard deviation from the number of a
+layer's inputs and outputs. A good one keeps the spread of signals and gradients about equal from layer
+to layer; a bad one makes them vanish or explode before training has begun.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
-
-import jax
-import jax.numpy as jnp
 
 from fallline.errors import FalllineError, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jaxtyping import Array, Float, Key
-
-    Initialiser = Callable[[Key[Array, ""], tuple[int, int]], Array]
+    Initialiser = Callable[[int, int], float]
 
 
-def zeros(key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "i o"]:
+def zeros(inputs: int, outputs: int) -> float:
     """All zeros: right for a linear model, fatal for a network, whose units would stay equal."""
-    return jnp.zeros(shape)
+    return 0.0
 
 
-def normal(key: Key[Array, ""], shape: tuple[int, int], std: float = 0.01) -> Float[Array, "i o"]:
-    """Normal with mean 0 and the given standard deviation."""
-    return std * jax.random.normal(key, shape)
+def normal(inputs: int, outputs: int, std: float = 0.01) -> float:
+    """A given standard deviation, whatever the layer."""
+    return std
 
 
-def glorot(key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "i o"]:
-    r"""Normal with variance $2 / (inputs + outputs)$, for sigmoid and tanh.
+def glorot(inputs: int, outputs: int) -> float:
+    r"""Variance $2 / (inputs + outputs)$, for sigmoid and tanh.
 
     Reference: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010.
     """
-    return normal(key, shape, (2.0 / (shape[0] + shape[1])) ** 0.5)
+    return (2.0 / (inputs + outputs)) ** 0.5
 
 
-def he(key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "i o"]:
-    r"""Normal with variance $2 / inputs$, for ReLU and its kin.
+def he(inputs: int, outputs: int) -> float:
+    r"""Variance $2 / inputs$, for ReLU and its kin.
 
     Reference: He et al., "Delving deep into rectifiers", ICCV 2015.
     """
-    return normal(key, shape, (2.0 / shape[0]) ** 0.5)
+    return (2.0 / inputs) ** 0.5
 
 
-def lecun(key: Key[Array, ""], shape: tuple[int, int]) -> Float[Array, "i o"]:
-    r"""Normal with variance $1 / inputs$.
+def lecun(inputs: int, outputs: int) -> float:
+    r"""Variance $1 / inputs$.
 
     Reference: LeCun, Bottou, Orr & Müller, "Efficient backprop" (1998), section 4.6.
     """
-    return normal(key, shape, (1.0 / shape[0]) ** 0.5)
+    return (1.0 / inputs) ** 0.5
 
 
 INITIALISERS: dict[str, Initialiser] = {
@@ -85,4 +79,4 @@ def by_name(name: str) -> Initialiser:
             f"The initialiser {name!r} is not understood: only normal takes a number, as in "
             "'normal:0.01'."
         )
-    return functools.partial(normal, std=deviation)
+    return lambda inputs, outputs: normal(inputs, outputs, deviation)

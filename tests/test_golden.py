@@ -1,0 +1,146 @@
+"""Step by step the same numbers as torch and optax, from records; see golden/make_golden.py."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from golden.make_golden import (
+    FILE,
+    SCHEDULE_STEPS,
+    SHAPES,
+    STEPS,
+    flat,
+    gradients,
+    losses_of_epochs,
+    starts,
+)
+
+from fallline import optimizers, schedules
+from fallline.optimizers import OPTIMIZERS
+from fallline.optimizers.transforms import Transform
+from fallline.schedules import SCHEDULES
+from fallline.tree import add
+
+RECORDS = np.load(FILE, allow_pickle=False)
+ABOUT = json.loads(str(RECORDS["about"]))
+
+# The libraries order the same operations differently, and each division or root rounds once more.
+# Over 20 steps these roundings reach a few 1e-13; a different rule differs in the third digit.
+TOLERANCE = 1e-12
+
+
+def build(described, rooms=(optimizers, schedules)):
+    """The object a record speaks of."""
+    fields = {k: build(v) if isinstance(v, dict) else v for k, v in described.items()}
+    name = fields.pop("class")
+    cls = next(getattr(room, name) for room in rooms if hasattr(room, name))
+    return cls(**fields)
+
+
+def spelled(described):
+    """A record's subject as the name of its test."""
+    fields = {k: spelled(v) if isinstance(v, dict) else v for k, v in described.items()}
+    name = fields.pop("class")
+    return f"{name}({','.join(f'{k}={v}' for k, v in fields.items())})"
+
+
+def classes(described):
+    """The classes that a record names, wrapped ones included."""
+    inner = (classes(v) for v in described.values() if isinstance(v, dict))
+    return {described["class"]}.union(*inner)
+
+
+@jax.jit
+def step(optimizer, params, state, grads):
+    updates, state = optimizer.update(grads, state, params)
+    params = add(params, updates)
+    return params, state, optimizer.averaged(params, state)
+
+
+def follow(optimizer, shape):
+    params = starts(shape)
+    state = optimizer.init(params)
+    rows = []
+    for _ in range(STEPS):
+        params, state, averaged = step(optimizer, params, state, gradients(params))
+        rows.append(flat(averaged))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize(
+    "record",
+    ABOUT["optimizers"],
+    ids=[f"{r['library']}-{spelled(r['optimizer'])}" for r in ABOUT["optimizers"]],
+)
+def test_the_path_is_the_recorded_one_at_normal_and_absurd_rates(record, x64):
+    recorded = RECORDS[record["array"]]
+    assert recorded.dtype == np.float64
+    column = 0
+    for shape, rate in record["cases"]:
+        optimizer = build(record["optimizer"]).with_rate(rate)
+        path = follow(optimizer, shape)
+        expected = recorded[:, column : column + path.shape[1]]
+        column += path.shape[1]
+        # Measured on each step's largest number: where a path crosses zero its digits cancel.
+        scale = np.max(np.abs(expected), axis=1, keepdims=True)
+        worst = np.max(np.abs(path - expected) / scale)
+        assert worst <= TOLERANCE, f"{shape} at rate {rate:g}: off by {worst:.1e}"
+    assert column == recorded.shape[1]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ABOUT["schedules"],
+    ids=[f"{r['library']}-{spelled(r['schedule'])}" for r in ABOUT["schedules"]],
+)
+def test_the_rates_are_the_recorded_ones(record, x64):
+    schedule = build(record["schedule"])
+    rates = []
+    for t, loss in enumerate(losses_of_epochs()):
+        rates.append(float(schedule(t)))
+        schedule = schedule.observe(float(loss))
+    # At the end of a cosine or a power the rate is a difference of near numbers: measured on the
+    # first rate, as torch's recursion is only exact to that.
+    np.testing.assert_allclose(rates, RECORDS[record["array"]], rtol=1e-12, atol=1e-14)
+
+
+def test_every_optimizer_has_a_record():
+    recorded = set().union(*(classes(r["optimizer"]) for r in ABOUT["optimizers"]))
+    assert {cls.__name__ for cls in OPTIMIZERS.values()} <= recorded
+
+
+def test_every_wrapper_has_a_record():
+    recorded = set().union(*(classes(r["optimizer"]) for r in ABOUT["optimizers"]))
+    public = {
+        name
+        for name in optimizers.__all__
+        if isinstance(getattr(optimizers, name), type)
+        and issubclass(getattr(optimizers, name), Transform)
+    }
+    assert len(public) >= 6
+    assert public <= recorded
+
+
+def test_every_schedule_a_library_has_is_recorded():
+    recorded = set().union(*(classes(r["schedule"]) for r in ABOUT["schedules"]))
+    in_no_library = {"InverseTimeDecay"}
+    assert {cls.__name__ for cls in SCHEDULES.values()} - in_no_library <= recorded
+
+
+def test_every_optimizer_is_compared_on_every_shape_and_at_absurd_rates():
+    for record in ABOUT["optimizers"]:
+        assert {shape for shape, _ in record["cases"]} == set(SHAPES)
+        rates = {rate for _, rate in record["cases"]}
+        assert min(rates) <= 1e-12
+        assert max(rates) >= 1e3
+
+
+def test_the_records_are_compact_finite_and_say_who_made_them():
+    assert FILE.stat().st_size < 300_000
+    assert {"torch", "optax", "numpy", "jax"} <= set(ABOUT["versions"])
+    for record in ABOUT["optimizers"]:
+        values = RECORDS[record["array"]]
+        assert values.shape[0] == STEPS
+        assert np.all(np.isfinite(values))
+    assert all(len(RECORDS[r["array"]]) == SCHEDULE_STEPS for r in ABOUT["schedules"])

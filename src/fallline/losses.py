@@ -64,12 +64,19 @@ def _same(x: Array) -> Array:
     return x
 
 
+def _real(prediction: Array) -> Array:
+    """Whole numbers as floats: as integers they would cut the targets' fractions off."""
+    prediction = jnp.asarray(prediction)
+    whole = not jnp.issubdtype(prediction.dtype, jnp.floating)
+    return prediction.astype(jnp.result_type(float)) if whole else prediction
+
+
 def _pair(prediction: Array, target: Array) -> tuple[Array, Array]:
     """Bring a column (n, 1) and a vector (n,) together; anything else must agree.
 
     Plain broadcasting would silently turn them into an (n, n) table of differences.
     """
-    prediction, target = jnp.asarray(prediction), jnp.asarray(target)
+    prediction, target = _real(prediction), jnp.asarray(target)
     if prediction.shape != target.shape:
         if prediction.ndim == target.ndim + 1 and prediction.shape[-1] == 1:
             prediction = prediction[..., 0]
@@ -194,14 +201,15 @@ def binary_cross_entropy(
 ) -> Float[Array, " n"]:
     r"""The cross-entropy of two classes, from logits.
 
-    $$-y \log\sigma(z) - (1 - y)\log(1 - \sigma(z)) = \max(z, 0) - y z + \log(1 + e^{-|z|})$$
+    $$-y \log\sigma(z) - (1 - y)\log(1 - \sigma(z)) = y \log(1 + e^{-z}) + (1 - y) \log(1 + e^{z})$$
 
     Args:
         prediction: $z$, a logit (any real number), shape (n,), (n, 1) or (n, k).
         target: $y$, 0, 1 or a probability between.
     """
     z, y = _pair(prediction, target)
-    return _per_example(jax.nn.softplus(z) - y * z)
+    # softplus(z) - y z is the same, but loses small losses to rounding when z is large.
+    return _per_example(y * jax.nn.softplus(-z) + (1.0 - y) * jax.nn.softplus(z))
 
 
 def _one_hot_or_rows(prediction: Array, target: Array) -> tuple[bool, Array]:
@@ -236,7 +244,7 @@ def softmax_cross_entropy(
         prediction: $z$, logits, shape (n, k).
         target: class indices, shape (n,), or $t$, one row of probabilities an example, (n, k).
     """
-    prediction = jnp.asarray(prediction)
+    prediction = _real(prediction)
     indices, target = _one_hot_or_rows(prediction, target)
     # Shifting by the largest logit first keeps small differences between huge logits exact.
     shifted = prediction - jax.lax.stop_gradient(jnp.max(prediction, axis=-1, keepdims=True))
@@ -262,7 +270,7 @@ def cross_entropy(
         target: class indices, shape (n,), or one row of probabilities an example, (n, k).
         clip: probabilities below it count as it, which keeps the logarithm away from 0.
     """
-    prediction = jnp.asarray(prediction)
+    prediction = _real(prediction)
     indices, target = _one_hot_or_rows(prediction, target)
     log_p = jnp.log(jnp.clip(prediction, clip, 1.0))
     if indices:
@@ -283,7 +291,7 @@ def hinge(
         prediction: scores, shape (n,), (n, 1), or (n, k) with one column a class.
         target: for two classes 0/1 or -1/+1, for several the class index; shape (n,).
     """
-    prediction = jnp.asarray(prediction)
+    prediction = _real(prediction)
     if prediction.ndim == 2 and prediction.shape[1] > 1:
         indices, target = _one_hot_or_rows(prediction, target)
         if not indices:
@@ -312,7 +320,7 @@ def by_name(name: str) -> Loss:
         number = float(value)
     except ValueError:
         raise FalllineError(f"In {name!r}, {parameter} must be a number.") from None
-    if number <= 0 or (bare in ("quantile", "cross_entropy") and number >= 1):
+    if not number > 0 or (bare in ("quantile", "cross_entropy") and number >= 1):
         allowed = "above 0" if bare == "huber" else "between 0 and 1"
         raise FalllineError(f"In {name!r}, {parameter} must be {allowed}.")
     function = functools.partial(loss.function, **{parameter: number})

@@ -166,6 +166,8 @@ class Piecewise(Schedule):
         plain = [b for b in self.boundaries if type(b) is float]
         if plain != sorted(plain):
             raise FalllineError("The boundaries of Piecewise must rise from one to the next.")
+        if any(type(f) is float and not f >= 0 for f in self.factors):
+            raise FalllineError("The factors of Piecewise must be at least 0.")
 
     def __call__(self, step: Step) -> Number:
         """The rate of a step."""
@@ -197,6 +199,7 @@ class PolynomialDecay(Schedule):
         super().__post_init__()
         require(self, "steps", 1e-9)
         require(self, "final", 0.0)
+        require(self, "power", 0.0)
 
     def __call__(self, step: Step) -> Number:
         """The rate of a step."""
@@ -252,7 +255,7 @@ class WarmUp(Schedule):
     def __post_init__(self) -> None:
         as_floats(self)
         require(self, "steps", 1e-9)
-        if type(self.then) is float:
+        if type(self.then) is float or hasattr(self.then, "dtype"):
             object.__setattr__(self, "then", Constant(self.then))
 
     @property

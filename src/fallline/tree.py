@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Array, Float, PyTree
 
 Class = TypeVar("Class", bound=type)
@@ -33,10 +36,11 @@ def hyperparameters(cls: Class) -> Class:
 
 
 def as_floats(instance: Any) -> None:
-    """Turn every whole-number leaf field of a frozen dataclass into a float, in place."""
+    """Turn whole numbers and NumPy's scalars in the leaf fields into floats, in place."""
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
-        if type(value) is int and not field.metadata.get("static"):
+        number = type(value) is int or isinstance(value, (np.integer, np.floating))
+        if number and not field.metadata.get("static"):
             object.__setattr__(instance, field.name, float(value))
 
 
@@ -47,6 +51,9 @@ def require(instance: Any, field: str, low: float, high: float = float("inf")) -
         FalllineError: with a sentence that names class, field, value and range.
     """
     value = getattr(instance, field)
+    if isinstance(value, str):
+        name = type(instance).__name__
+        raise FalllineError(f"{name} needs a number as {field}; it was given {value!r}.")
     if type(value) is float and not low <= value <= high:
         bounds = f"at least {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
         name = type(instance).__name__
@@ -73,6 +80,32 @@ def dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
 def norm(a: PyTree) -> Float[Array, ""]:
     """The Euclidean norm over all leaves together."""
     return jnp.sqrt(dot(a, a))
+
+
+def to_arrays(tree: PyTree) -> dict[str, np.ndarray]:
+    """The leaves of a tree by their names, copied to NumPy; `from_arrays` puts them back."""
+    leaves = jax.tree.leaves(tree)
+    return {n: np.array(leaf) for n, leaf in zip(names(tree), leaves, strict=True)}
+
+
+def from_arrays(template: PyTree, arrays: Mapping[str, np.ndarray]) -> PyTree:
+    """A tree like the template with the numbers of arrays that `to_arrays` made.
+
+    Raises:
+        FalllineError: if names, shapes or types differ from the template's.
+    """
+    leaves, structure = jax.tree.flatten(template)
+    labels = names(template)
+    wrong = set(labels) ^ set(arrays)
+    for label, leaf in zip(labels, leaves, strict=True):
+        array = arrays.get(label)
+        if array is not None and (array.shape, array.dtype) != (jnp.shape(leaf), leaf.dtype):
+            wrong.add(label)
+    if wrong:
+        raise FalllineError(
+            f"These saved numbers belong to another run: {sorted(wrong)[0]!r} does not fit."
+        )
+    return jax.tree.unflatten(structure, [jnp.array(arrays[label]) for label in labels])
 
 
 def names(params: PyTree) -> list[str]:

@@ -54,14 +54,14 @@ def gradients(params):
     """The gradient of an ill-conditioned quadratic (curvatures 0.01 to 100) with ripples at 0.
 
     The ripples fade far away, where a rate of 1000 would make chaos of them: the last bit of one
-    step would be the first digit of a later one, and no two libraries could agree.
+    step would be the first digit of a later one.
     """
     count = 0
     grads = {}
     for name, value in params.items():
         value = np.asarray(value, np.float64)
         i = np.arange(count, count + value.size, dtype=np.float64).reshape(value.shape)
-        curvature = 10.0 ** (2.0 * np.cos(2.1 * i))
+        curvature = 10.0 ** (2.0 * np.cos(2.1 * i + 0.9))
         ripple = np.sin(3.0 * value + 0.5 * i) / (1.0 + value * value)
         grads[name] = curvature * value + ripple
         count += value.size
@@ -71,6 +71,16 @@ def gradients(params):
 def flat(params):
     """One vector of all the leaves, in order of their names."""
     return np.concatenate([np.ravel(np.asarray(params[name])) for name in sorted(params)])
+
+
+def unflat(vector, shape):
+    """The leaves again; the inverse of ``flat``."""
+    params, count = {}, 0
+    for name, size in sorted(SHAPES[shape].items()):
+        width = int(np.prod(size))
+        params[name] = vector[count : count + width].reshape(size)
+        count += width
+    return params
 
 
 def losses_of_epochs():

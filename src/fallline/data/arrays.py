@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 import zlib
@@ -35,13 +36,14 @@ def read_npz(path: Path) -> Table:
     arrays: dict[str, Array] = {}
     name = None
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise FalllineError(
-                f"{path.name} holds a single array without a name: save the features and the "
-                "target as one archive with numpy.savez."
-            )
-        with archive:
+        # NumPy leaves a damaged file open that it opened itself.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise FalllineError(
+                    f"{path.name} holds a single array without a name: save the features and the "
+                    "target as one archive with numpy.savez."
+                )
             for name in archive.files:
                 arrays[name] = archive[name]
     except ValueError as error:
@@ -97,7 +99,7 @@ def from_arrays(
         if array.ndim == 1:
             parts.append(pl.DataFrame([pl.Series(name, _plain(array))]))
             continue
-        flat = np.asfortranarray(array.reshape(len(array), int(np.prod(array.shape[1:]))))
+        flat = np.asfortranarray(array.reshape(len(array), math.prod(array.shape[1:])))
         columns = tuple(f"{name}_{place}" for place in range(flat.shape[1]))
         if flat.dtype.kind in "UM":
             parts.append(
@@ -149,12 +151,11 @@ def read_libsvm(path: Path, like: Sequence[str] | None = None) -> Table:
             for a value that is not written is 0.
     """
     import polars as pl
-    from sklearn.datasets import (
-        load_svmlight_file,  # pyright: ignore[reportUnknownVariableType]
-    )
+    import sklearn.datasets  # pyright: ignore[reportMissingTypeStubs]
 
+    read: Any = getattr(sklearn.datasets, "load_svmlight_file")  # noqa: B009 - it has no types
     try:
-        sparse, labels = cast("tuple[Any, Array]", load_svmlight_file(str(path), zero_based=True))
+        sparse, labels = cast("tuple[Any, Array]", read(str(path), zero_based=True))
     except (ValueError, OverflowError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FalllineError(

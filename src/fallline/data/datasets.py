@@ -48,7 +48,7 @@ def load(name: str) -> Table:
     """
     bundled = lookup("bundled data set", BUNDLED, name)
     import polars as pl
-    import sklearn.datasets
+    import sklearn.datasets  # pyright: ignore[reportMissingTypeStubs]
 
     bunch: Any = getattr(sklearn.datasets, bundled.loader)()
     columns = tuple(str(column) for column in bunch.feature_names)

@@ -55,7 +55,7 @@ def read_delimited(path: Path, separator: str | None, text: Sequence[str] = ()) 
     ending = "\r" if b"\r" in header and b"\n" not in header else "\n"
     try:
         frame = _parse(path, separator, ending)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
         raise _explained(path, separator, error) from error
     frame = _without_blank_lines(frame, path, separator)
     frame = _named(frame, path, separator, ending)
@@ -119,8 +119,13 @@ def _parse(path: Path, separator: str, ending: str, *, header: bool = True) -> p
     """Every field as text: types are told afterwards, from all rows and without their spaces."""
     import polars as pl
 
+    # Not every version of polars notices that a compressed file is cut short; gzip does.
+    source = path
+    if path.suffix == ".gz":
+        with open_bytes(path) as file:
+            source = file.read()
     return pl.read_csv(
-        path,
+        source,
         separator=separator,
         eol_char=ending,
         has_header=header,
@@ -196,7 +201,8 @@ def _typed(frame: pl.DataFrame, text: Sequence[str], *, commas: bool) -> pl.Data
     frame = frame.with_columns(pl.all().str.strip_chars())
     frame = frame.with_columns(pl.when(~pl.all().is_in(MISSING)).then(pl.all()))
     gaps = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
-    rest = [name for name, gap in gaps.items() if gap < frame.height and name not in text]
+    kept = set(text)
+    rest = [name for name, gap in gaps.items() if gap < frame.height and name not in kept]
     truth = pl.all().str.to_lowercase()
     for reading in (
         pl.all().cast(pl.Int64, strict=False),
@@ -211,7 +217,8 @@ def _typed(frame: pl.DataFrame, text: Sequence[str], *, commas: bool) -> pl.Data
             if gap == gaps[name]
         ]
         frame = frame.with_columns(read.select(whole))
-        rest = [name for name in rest if frame.schema[name] == pl.String]
+        done = set(whole)
+        rest = [name for name in rest if name not in done]
         if not rest:
             break
     return with_dates(frame, rest)

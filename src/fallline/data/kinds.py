@@ -25,6 +25,8 @@ PARTS: dict[Sort, tuple[str, ...]] = {
 }
 """The numbers that a column of each sort gives; the part ``""`` is the value itself."""
 
+_SORTS: dict[str, Sort] = {part: sort for sort, parts in PARTS.items() for part in parts}
+
 MOST_LEVELS = 100
 """Levels of a category that get a column of their own, at most."""
 
@@ -38,16 +40,16 @@ def sort_of(dtype: pl.DataType) -> Sort:
     """The sort of a column, by its type."""
     import polars as pl
 
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
+    if dtype.base_type() in (pl.String, pl.Categorical, pl.Enum):
         return "texts"
-    if dtype in (pl.Date, pl.Datetime):
+    if dtype.base_type() in (pl.Date, pl.Datetime):
         return "dates"
     return "times of day" if dtype == pl.Time else "numbers"
 
 
 def part_of(part: str) -> Sort:
     """The sort of column that has such a part."""
-    return next(sort for sort, parts in PARTS.items() if part in parts)
+    return _SORTS[part]
 
 
 def number(name: str, part: str, dtype: pl.DataType) -> pl.Expr:
@@ -73,7 +75,7 @@ def number(name: str, part: str, dtype: pl.DataType) -> pl.Expr:
         return values.cast(pl.Float64)
     if dtype == pl.Duration:
         return column.dt.total_microseconds() / 1e6
-    if dtype in (pl.Categorical, pl.Enum):
+    if dtype.base_type() in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     return column.cast(pl.Float64, strict=False)
 

@@ -72,10 +72,10 @@ def read_table(
     if isinstance(source, pl.DataFrame):
         return checked(Table(source, "the data frame"))
     if isinstance(source, Mapping):
-        return _from_columns(cast("Mapping[Any, Any]", source))
+        return _from_columns(cast("Mapping[Any, Any]", source), "the dict")
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(source, pandas.DataFrame):
-        return checked(Table(_from_pandas(source), "the data frame"))
+        return _from_pandas(source)
     raise FalllineError(
         f"A table cannot be read from {type(source).__name__!r}: give a path, the name of a "
         f"bundled set ({', '.join(BUNDLED)}), a polars or pandas data frame, or a dict of columns."
@@ -198,22 +198,25 @@ def _reason(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _from_columns(source: Mapping[Any, Any]) -> Table:
-    """A dict of columns; an array of more than one dimension becomes a block."""
+def _from_columns(source: Mapping[Any, Any], named: str) -> Table:
+    """A table of named columns; an array of more than one dimension becomes a block."""
     import numpy as np
     import polars as pl
 
-    wide = {str(k): v for k, v in source.items() if isinstance(v, np.ndarray) and v.ndim > 1}
+    wide: dict[str, np.ndarray[Any, np.dtype[Any]]] = {
+        str(k): v for k, v in source.items() if isinstance(v, np.ndarray) and v.ndim > 1
+    }
     columns: list[pl.Series] = []
     for key, values in source.items():
         if str(key) in wide:
             continue
         try:
-            plain = values if isinstance(values, (pl.Series, np.ndarray)) else list(values)
-            columns.append(pl.Series(str(key), plain, strict=False))
+            if not isinstance(values, (pl.Series, np.ndarray)):
+                values = list(values)
+            columns.append(pl.Series(str(key), cast("Any", values), strict=False))
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
             raise FalllineError(
-                f"Column {str(key)!r} does not make a column of numbers, texts or dates "
+                f"Column {str(key)!r} of {named} does not make a column of numbers, texts or dates "
                 f"({_reason(error)}): give it values of one kind."
             ) from error
     heights = {column.name: len(column) for column in columns}
@@ -222,42 +225,43 @@ def _from_columns(source: Mapping[Any, Any]) -> Table:
     for name, height in heights.items():
         if height != heights[first]:
             raise FalllineError(
-                f"Column {name!r} has {height:,} rows where {first!r} has {heights[first]:,}: "
-                "every column needs one value a row."
+                f"Column {name!r} of {named} has {height:,} rows where {first!r} has "
+                f"{heights[first]:,}: every column needs one value a row."
             )
-    frame, blocks = from_arrays(wide, "the dict")
+    frame, blocks = from_arrays(wide, named)
     try:
         whole = pl.DataFrame([*frame.get_columns(), *columns])
     except pl.exceptions.DuplicateError as error:
         raise FalllineError(
-            "The dict has two columns of the same name: give every column a name of its own."
+            f"There are two columns of the same name in {named}: give every column a name of its "
+            "own."
         ) from error
-    return checked(Table(whole, "the dict", None, blocks))
+    return checked(Table(whole, named, None, blocks))
 
 
-def _from_pandas(source: Any) -> pl.DataFrame:
+def _from_pandas(source: Any) -> Table:
+    import numpy as np
     import polars as pl
 
+    named = "the data frame"
     names = [str(name) for name in source.columns]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise FalllineError(
-            f"The data frame has more than one column called {listed(twice)}: give every column a "
+            f"There is more than one column called {listed(twice)} in {named}: give every column a "
             "name of its own."
         )
     try:
-        return pl.from_pandas(source)
-    except ImportError:
-        # Without pyarrow, texts and nullable numbers go over value by value.
-        columns: list[pl.Series] = []
+        frame = pl.from_pandas(source)  # pyright: ignore[reportUnknownMemberType]
+    except (ImportError, TypeError, ValueError):
+        # Without pyarrow, texts and nullable numbers go over value by value; so do mixed columns.
+        columns: dict[str, Any] = {}
         for place, name in enumerate(names):
             column = source.iloc[:, place]
-            plain = column.dtype.kind in "biufM" and hasattr(column.dtype, "num")
-            missing = column.isna()
-            values = (
-                column.to_numpy()
-                if plain
-                else [None if gone else value for value, gone in zip(column, missing, strict=True)]
-            )
-            columns.append(pl.Series(name, values))
-        return pl.DataFrame(columns)
+            values: Any = column.to_numpy()
+            if not isinstance(column.dtype, np.dtype) or values.dtype.kind not in "biufMm":
+                gaps = column.isna()
+                values = [None if gap else one for one, gap in zip(column, gaps, strict=True)]
+            columns[name] = values
+        return _from_columns(columns, named)
+    return checked(Table(frame, named))

@@ -40,11 +40,14 @@ def checked(table: Table) -> Table:
     import polars as pl
 
     for name, dtype in table.frame.schema.items():
-        if dtype.is_nested() or dtype in (pl.Object, pl.Binary):
-            kind = "lists" if dtype in (pl.List, pl.Array) else "structs"
-            kind = {pl.Object: "Python objects", pl.Binary: "raw bytes"}.get(
-                dtype.base_type(), kind
-            )
+        plain = not dtype.is_nested() and dtype.base_type() not in (pl.Object, pl.Binary)
+        if not plain:
+            kind = {
+                "List": "lists",
+                "Array": "lists",
+                "Struct": "structs",
+                "Binary": "raw bytes",
+            }.get(dtype.base_type().__name__, "Python objects")
             raise FalllineError(
                 f"Column {name!r} of {table.source} holds {kind}; Fallline needs one value a cell: "
                 "unpack it into columns of its own, or remove it from the table."
@@ -53,7 +56,8 @@ def checked(table: Table) -> Table:
         raise FalllineError(f"There are no columns in {table.source}.")
     if not table.frame.height:
         raise FalllineError(
-            f"There are no rows in {table.source}, only column names: there is nothing to learn from."
+            f"There are no rows in {table.source}, only column names: there is nothing to learn "
+            "from."
         )
     return table
 

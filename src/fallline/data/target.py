@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def infer_task(series: pl.Series) -> tuple[Task, str]:
     if sort_of(dtype) == "texts":
         return "classification", f"{name} holds {distinct:,} distinct texts."
     if dtype.is_float() or dtype == pl.Decimal:
-        if distinct == 2 and bool(values.is_in([0, 1]).all()):
+        if distinct == 2 and bool(((values == 0) | (values == 1)).all()):
             return "classification", f"{name} holds the numbers 0 and 1 only."
         return "regression", f"{name} holds {distinct:,} distinct numbers."
     if distinct <= MOST_WHOLE_CLASSES and len(series) >= _ROWS_A_CLASS * distinct:
@@ -138,7 +138,7 @@ def learn_target(
             column, source, "Correct those cells, or ask for the task 'classification'."
         )
     inferred, why = infer_task(column)
-    chosen: Task = inferred if task == "auto" else cast("Task", task)
+    chosen: Task = inferred if task == "auto" else task
     why = why if task == "auto" else f"You asked for {task}."
     train = column if rows is None else column[rows]
     distinct = column.n_unique()

@@ -97,6 +97,11 @@ def auto_size(rows: int, columns: int = 1) -> int:
     return int(np.clip(min(size, fits), 64, 512))
 
 
+def default_epochs(plan: BatchPlan) -> int:
+    """How long a run may go on if the user does not say: 100 epochs, or enough for 2000 steps."""
+    return max(100, -(-2000 // plan.steps))
+
+
 def plan(
     rows: int,
     batch_size: BatchSize | str = "auto",

@@ -30,12 +30,12 @@ class Snapshot:
     """A run in the middle, from which it goes on bit by bit as if it had never stopped.
 
     Attributes:
-        carry: everything that changes from step to step, a tree of arrays.
+        arrays: everything that changes from step to step, by name.
         history: what was recorded so far.
         seconds: training time spent so far.
     """
 
-    carry: Any
+    arrays: dict[str, np.ndarray]
     history: History
     seconds: float = 0.0
 
@@ -135,7 +135,7 @@ class Run:
     @property
     def steps(self) -> int:
         """Updates made."""
-        return int(self.final.carry["step"])
+        return int(self.final.arrays["step"])
 
     @property
     def epochs(self) -> float:

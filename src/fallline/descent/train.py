@@ -112,7 +112,7 @@ def train(
     record: Literal["steps", "layers"] = "steps",
     score: Callable[..., Any] | None = None,
     callback: Callable[[Progress], Any] | None = None,
-    keep: Callable[[Snapshot], None] | None = None,
+    keep: Callable[[Snapshot, float], None] | None = None,
     keep_every: float = 10.0,
     resume: Snapshot | None = None,
 ) -> Run:
@@ -148,7 +148,7 @@ def train(
         record: "layers" also records the norms of every leaf at every step.
         score: like a loss; its mean over the validation rows is in the history.
         callback: called about ten times a second; the run stops when it returns True.
-        keep: called with a `Snapshot` every ``keep_every`` seconds and at the end.
+        keep: called with a `Snapshot` and the learning rate every ``keep_every`` seconds and at the end.
         keep_every: seconds.
         resume: a snapshot of the same run, to go on from; everything else must be the same.
 
@@ -243,7 +243,7 @@ def pose(
         count, batch_size, columns=columns, seed=seed, shuffle=shuffle, replacement=replacement
     )
     if epochs is None and steps is None:
-        epochs = max(100, math.ceil(2000 / plan.steps))
+        epochs = batches.default_epochs(plan)
     total = min(steps or math.inf, (epochs or math.inf) * plan.steps)
     if patience is None:
         patience = math.inf if held_out is None else max(10, math.ceil(200 / plan.steps))
@@ -292,18 +292,19 @@ def _begin(model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, ke
 def descend(
     problem: Problem,
     callback: Callable[[Progress], Any] | None = None,
-    keep: Callable[[Snapshot], None] | None = None,
+    keep: Callable[[Snapshot, float], None] | None = None,
     keep_every: float = 10.0,
     resume: Snapshot | None = None,
     time_budget: float | None = None,
 ) -> Run:
     """Run a problem to its end; see `train`."""
     began = time.perf_counter()
+    rate = float(_initial(problem.optimizer))
     carry = problem.begin(problem.optimizer)
     names = tree.names(carry["params"])
     recorder, spent = Recorder(names), 0.0
     if resume is not None:
-        carry = _restored(carry, resume.carry)
+        carry = tree.from_arrays(carry, resume.arrays)
         recorder, spent = Recorder.resumed(resume.history), resume.seconds
     plan, shape = problem.plan, problem.shape
     step, code = int(carry["step"]), int(carry["stop"])
@@ -348,13 +349,13 @@ def descend(
             elif time_budget is not None and spent_now >= time_budget:
                 reason = "time"
             if keep and now - kept_at >= keep_every and code == stopping.RUNNING:
-                keep(Snapshot(carry, recorder.history(), spent_now))
+                keep(Snapshot(tree.to_arrays(carry), recorder.history(), spent_now), rate)
                 kept_at = time.perf_counter()
     seconds = spent + time.perf_counter() - began
     history = recorder.history()
-    final = Snapshot(carry, history, seconds)
+    final = Snapshot(tree.to_arrays(carry), history, seconds)
     if keep:
-        keep(final)
+        keep(final, rate)
     predictor = {"params": _averaged(carry), "state": carry["state"]}
     best_epoch = int(carry["best_epoch"]) if "best" in carry else 0
     if best_epoch:
@@ -369,7 +370,7 @@ def descend(
         stop=Stop(reason, _sentence(problem, reason, step, best_epoch, seconds)),
         plan=plan,
         optimizer=problem.optimizer,
-        learning_rate=float(_initial(problem.optimizer)),
+        learning_rate=rate,
         final=final,
         best_epoch=best_epoch,
         seconds=seconds,
@@ -558,15 +559,3 @@ def _initial(optimizer: Any) -> Any:
     rate = optimizer.learning_rate
     return rate.initial if callable(rate) else rate  # pyright: ignore
 
-
-def _restored(carry: Any, saved: Any) -> Any:
-    """A carry with the numbers of another one of the same structure."""
-    if jax.tree.structure(carry) != jax.tree.structure(saved):
-        raise FalllineError("This snapshot belongs to another run: its parts do not fit.")
-
-    def leaf(new: Any, old: Any) -> Any:
-        if new.shape != old.shape or new.dtype != old.dtype:
-            raise FalllineError("This snapshot belongs to another run: its shapes do not fit.")
-        return jnp.array(old, copy=True)
-
-    return jax.tree.map(leaf, carry, saved)

@@ -34,12 +34,12 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         as_floats(self)
-        require(self, "learning_rate", 0.0)
         if isinstance(self.learning_rate, str):
             raise FalllineError(
                 f"The learning rate of {type(self).__name__} must be a number or a schedule; it was "
                 f"given {self.learning_rate!r}."
             )
+        require(self, "learning_rate", 0.0)
         for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
             if field.name in ("momentum", "beta1", "beta2", "beta"):
                 require(self, field.name, 0.0, 1.0)

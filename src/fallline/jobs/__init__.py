@@ -1,0 +1,1 @@
+"""The main job: a table in, a trained model, its result and its folder out."""

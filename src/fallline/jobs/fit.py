@@ -1,0 +1,388 @@
+"""Fit: read a table, encode it, train, measure on held-out rows, keep everything."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline import losses, models
+from fallline.data.encode import learn
+from fallline.data.readers import read_table
+from fallline.data.split import split
+from fallline.descent import batches
+from fallline.descent.train import train
+from fallline.errors import FalllineError
+from fallline.jobs import measure
+from fallline.jobs.config import FitConfig, path_of
+from fallline.jobs.result import TableRun
+from fallline.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    from fallline.data.encode import Encoder
+    from fallline.data.table import Table
+    from fallline.descent.batches import BatchPlan
+    from fallline.descent.run import Progress, Run, Snapshot
+
+CHECKPOINT_SECONDS = 5.0
+
+
+class Reporter:
+    """What a fit tells while it works; each method may be overridden, none needs to be."""
+
+    def reading(self, source: str) -> None:
+        """The table is about to be read."""
+
+    def encoded(self, encoder: Encoder, rows: dict[str, int]) -> None:
+        """The table has become numbers; ``rows`` counts training, validation and test rows."""
+
+    def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
+        """A model is about to be trained."""
+
+    def progress(self, progress: Progress) -> None:
+        """Training goes on."""
+
+    def trained(self, name: str, run: Run) -> None:
+        """A model has been trained."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """A table cut into rows to train on, to stop by and to measure on, all encoded."""
+
+    encoder: Encoder
+    training: tuple[np.ndarray, np.ndarray]
+    validation: tuple[np.ndarray, np.ndarray] | None
+    test: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows each part has."""
+        parts = {"training": self.training, "validation": self.validation, "test": self.test}
+        return {name: len(part[0]) if part else 0 for name, part in parts.items()}
+
+
+def fit(
+    data: Any,
+    target: str | None = None,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    **options: Any,
+) -> TableRun:
+    """Train a model on a table: what ``fallline fit`` does, from Python.
+
+    >>> run = fit("digits", model="linear", epochs=20)  # doctest: +SKIP
+    >>> run.result["metric"]  # doctest: +SKIP
+    'accuracy'
+
+    Args:
+        data: a path, the name of a bundled set, a polars or pandas frame, or a dict of columns.
+        target: the column to predict; may be left out where the source names it.
+        out: the folder to keep the run in; None keeps nothing on disk.
+        resume: go on with the unfinished run in ``out``.
+        options: the fields of `fallline.jobs.config.FitConfig`.
+
+    Returns:
+        The run, with the model, its result, and everything that happened.
+
+    Raises:
+        FalllineError: in a sentence, for anything that cannot be done.
+    """
+    named = str(data) if isinstance(data, (str, Path)) else None
+    config = FitConfig.from_json({"data": named, "target": target, **options})
+    table = None if named is not None else data
+    return run_fit(config, table=table, out=out, resume=resume)
+
+
+def run_fit(
+    config: FitConfig,
+    *,
+    table: Any = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> TableRun:
+    """Do what a config asks for; see `fit`."""
+    began = time.perf_counter()
+    reporter = reporter or Reporter()
+    folder = RunFolder(out) if out is not None else None
+    if resume and (folder is None or not folder.exists):
+        raise FalllineError(f"There is no run to resume in {out}.")
+    source = table if table is not None else config.data
+    reporter.reading(str(config.data or "the data frame"))
+    read = read_table(source)
+    target = target_of(read, config)
+    fingerprint = fingerprint_of(config, read)
+    if folder is not None:
+        facts = {"config": config.to_json(), "fingerprint": fingerprint}
+        if resume:
+            require_same(folder, facts)
+            folder.mark("running")
+        else:
+            folder.create(facts)
+    rows = cut(read, target, config)
+    reporter.encoded(rows.encoder, rows.counts)
+    names = ["linear", "mlp"] if config.model == "auto" else [config.model]
+    runs: dict[str, Run] = {}
+    for name in names:
+        runs[name] = train_one(name, rows, config, folder, resume, reporter)
+        reporter.trained(name, runs[name])
+        if runs[name].stop.reason == "interrupted":
+            break
+    best = min(runs, key=lambda name: validation_loss(runs[name]))
+    interrupted = any(run.stop.reason == "interrupted" for run in runs.values())
+    train_seconds = sum(run.seconds for run in runs.values())
+    result = summarise(config, rows, runs, best, train_seconds)
+    fitted = TableRun(runs[best], rows.encoder, config, result, folder.path if folder else None)
+    result["total_seconds"] = time.perf_counter() - began
+    result["run"] = str(folder.path) if folder else None
+    if folder is not None:
+        if interrupted:
+            folder.mark("interrupted")
+        else:
+            fitted.save(folder)
+    return fitted
+
+
+def target_of(table: Table, config: FitConfig) -> str:
+    """The target column.
+
+    Raises:
+        FalllineError: if neither the user nor the source names one.
+    """
+    target = config.target or table.target
+    if target is None:
+        columns = table.frame.columns
+        shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+        raise FalllineError(
+            f"Name the column to predict with --target; {table.source} has {shown}."
+        )
+    return target
+
+
+def fingerprint_of(config: FitConfig, table: Table) -> str:
+    """What tells the same data from other data: a digest of the file, or of the frame's rows."""
+    path = path_of(config.data)
+    if path is not None:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256(repr(table.frame.schema).encode())
+    digest.update(table.frame.hash_rows(seed=0).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def require_same(folder: RunFolder, facts: dict[str, Any]) -> None:
+    """Check that a run can go on: the same request on the same data.
+
+    Raises:
+        FalllineError: naming the first difference.
+    """
+    stored = folder.facts()
+    if stored.get("status") == "finished":
+        raise FalllineError(f"The run in {folder.path} is finished; there is nothing to resume.")
+    if stored["config"] != facts["config"]:
+        both = {**stored["config"], **facts["config"]}
+        name = next(n for n in both if stored["config"].get(n) != facts["config"].get(n))
+        raise FalllineError(
+            f"The run in {folder.path} was started with {name} = {stored['config'].get(name)}, not "
+            f"{facts['config'].get(name)}; resume it as it was started, or start another with --out."
+        )
+    if stored.get("fingerprint") != facts["fingerprint"]:
+        raise FalllineError(
+            f"The data have changed since the run in {folder.path} was started; start another run "
+            "with --out."
+        )
+
+
+def cut(table: Table, target: str, config: FitConfig) -> Rows:
+    """Hold out rows, learn the encoding on the training rows, encode all parts."""
+    from fallline.data.target import infer_task
+
+    loss = losses.by_name(config.loss) if config.loss else None
+    task = config.task
+    if task == "auto" and loss is not None:
+        task = loss.task
+    stratify = None
+    if target in table.frame.columns:
+        labels = table.frame[target]
+        if (task if task != "auto" else infer_task(labels)[0]) == "classification":
+            stratify = labels.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    everything = np.arange(table.frame.height)
+    training, test = everything, None
+    if isinstance(config.test, float) and config.test:
+        labels = stratify if stratify is not None else table.frame.height
+        training, test = split(labels, config.test, config.seed, purpose="test")
+    validation = None
+    if config.validation:
+        labels = stratify[training] if stratify is not None else len(training)
+        kept, held = split(labels, config.validation, config.seed, purpose="validation")
+        training, validation = training[kept], training[held]
+    encoder = learn(
+        table,
+        training,
+        target,
+        task=task,
+        standardize_target=loss is None or loss.scale_free,
+        drop=config.drop,
+    )
+    if loss is not None and loss.task != encoder.task:
+        raise FalllineError(
+            f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
+        )
+    x, y = encoder.features(table), encoder.targets(table)
+    if loss is not None and loss.function is losses.poisson and (y < 0).any():
+        raise FalllineError(
+            f"The loss 'poisson' is for counts, and {target!r} has values below 0; choose "
+            "squared_error or huber."
+        )
+
+    def part(chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
+        return None if chosen is None else (x[chosen], y[chosen])
+
+    held_out = part(test)
+    if isinstance(config.test, str):
+        other = read_table(
+            config.test, like=table.frame.columns, text=encoder.text_columns
+        )
+        if target not in other.frame.columns and other.target is not None:
+            target = other.target
+        held_out = (encoder.features(other), encoder.targets(other))
+    return Rows(encoder, (x[training], y[training]), part(validation), held_out)
+
+
+def loss_for(config: FitConfig, encoder: Encoder) -> tuple[losses.Loss, int]:
+    """The loss and how many outputs a model needs for it.
+
+    Raises:
+        FalllineError: if the loss does not fit the number of classes.
+    """
+    if encoder.task == "regression":
+        return losses.by_name(config.loss or "squared_error"), 1
+    classes = len(encoder.classes or ())
+    name = config.loss or ("binary_cross_entropy" if classes == 2 else "softmax_cross_entropy")
+    loss = losses.by_name(name)
+    if loss.function is losses.binary_cross_entropy and classes > 2:
+        raise FalllineError(
+            f"binary_cross_entropy is for two classes, and {encoder.target!r} has {classes}; use "
+            "softmax_cross_entropy."
+        )
+    if name.partition(":")[0] == "cross_entropy":
+        raise FalllineError(
+            "cross_entropy takes probabilities, and a model gives logits; use softmax_cross_entropy, "
+            "which is the same loss of the same model."
+        )
+    return loss, 1 if loss.binary and classes == 2 else classes
+
+
+def train_one(
+    name: str,
+    rows: Rows,
+    config: FitConfig,
+    folder: RunFolder | None,
+    resume: bool,
+    reporter: Reporter,
+) -> Run:
+    """Train one model on the encoded rows, from its last checkpoint where there is one."""
+    x, _ = rows.training
+    loss, outputs = loss_for(config, rows.encoder)
+    if name == "linear":
+        model: models.Model = models.Linear(x.shape[1], outputs)
+    else:
+        model = models.MLP(
+            x.shape[1],
+            config.hidden,
+            outputs,
+            config.activation,
+            config.batch_norm,
+            config.dropout,
+            config.init,
+        )
+    plan = batches.plan(len(x), config.batch_size, columns=x.shape[1], seed=config.seed)
+    epochs = config.epochs or batches.default_epochs(plan)
+    optimizer = config.make_optimizer(epochs * plan.steps, plan.steps)
+    reporter.training(name, plan, epochs)
+    learning_rate: Any = "auto" if config.learning_rate == "auto" else None
+    snapshot = None
+    facts: dict[str, Any] = {}
+    if folder is not None and resume:
+        found = folder.load_checkpoint(name)
+        if found is not None:
+            snapshot, facts = found
+    keep = None
+    if folder is not None:
+
+        def keep(snapshot: Snapshot, learning_rate: float) -> None:
+            folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate})
+
+    return train(
+        model,
+        loss,
+        rows.training,
+        optimizer=optimizer,
+        learning_rate=facts.get("learning_rate", learning_rate),
+        batch_size=config.batch_size,
+        epochs=epochs,
+        validation=rows.validation,
+        patience=config.patience,
+        l1=config.l1,
+        l2=config.l2,
+        seed=config.seed,
+        callback=reporter.progress,
+        keep=keep,
+        keep_every=CHECKPOINT_SECONDS,
+        resume=snapshot,
+    )
+
+
+def validation_loss(run: Run) -> float:
+    """The best validation loss of a run; infinite if it never had one."""
+    values = run.history.validation_loss
+    return float(np.min(values, initial=math.inf, where=np.isfinite(values)))
+
+
+def summarise(
+    config: FitConfig, rows: Rows, runs: dict[str, Run], best: str, seconds: float
+) -> dict[str, Any]:
+    """The result of a fit, as ``--json`` prints it."""
+    run, encoder = runs[best], rows.encoder
+    x, y = rows.test or rows.validation or rows.training
+    predicted = run.predict(x)
+    if encoder.task == "regression":
+        mean = float(encoder.decode(np.mean(rows.training[1], keepdims=True))[0])
+        numbers = measure.regression(encoder.decode(y), encoder.decode(predicted), mean)
+    else:
+        majority = int(np.bincount(rows.training[1]).argmax())
+        numbers = measure.classification(y, predicted, majority)
+    return {
+        "task": encoder.task,
+        "target": encoder.target,
+        "classes": None if encoder.classes is None else list(encoder.classes),
+        "metric": "r2" if encoder.task == "regression" else "accuracy",
+        **numbers,
+        "measured_on": "test" if rows.test else "validation" if rows.validation else "training",
+        "model": best,
+        "candidates": {n: validation_loss(r) for n, r in runs.items()},
+        "rows": rows.counts,
+        "features": x.shape[1],
+        "train_seconds": seconds,
+        "total_seconds": seconds,
+        "steps": run.steps,
+        "epochs": run.epochs,
+        "rows_seen": run.rows_seen,
+        "rows_per_second": run.rows_seen / max(run.seconds, 1e-9),
+        "learning_rate": run.learning_rate,
+        "batch_size": run.batch_size,
+        "best_epoch": run.best_epoch,
+        "loss": run.loss.name if run.loss else None,
+        "stop_reason": run.stop.reason,
+        "sentence": run.stop.sentence,
+        "notes": encoder.notes,
+        "run": None,
+    }
+

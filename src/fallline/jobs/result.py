@@ -1,0 +1,182 @@
+"""A fitted table: the trained model with everything needed to use it, in memory or from its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline import losses, models
+from fallline.data.encode import Encoder
+from fallline.data.readers import read_table
+from fallline.descent.batches import BatchPlan
+from fallline.descent.run import Run, Snapshot
+from fallline.descent.stopping import Stop
+from fallline.errors import FalllineError
+from fallline.jobs.config import FitConfig
+from fallline.optimizers.base import describe
+from fallline.store import files
+from fallline.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from fallline.data.table import Table
+
+
+@dataclasses.dataclass
+class TableRun:
+    """What `fallline.fit` returns and `fallline.load` reads back.
+
+    Attributes:
+        run: the training, with its history and parameters.
+        encoder: how columns become numbers and predictions become labels.
+        config: what was asked for.
+        result: what came of it, as ``--json`` prints it.
+        folder: where it is kept, or None.
+    """
+
+    run: Run
+    encoder: Encoder
+    config: FitConfig
+    result: dict[str, Any]
+    folder: Path | None = None
+
+    def read(self, data: Any) -> Table:
+        """Read a table for prediction, by the training table's columns."""
+        return read_table(data, like=self.encoder.columns, text=self.encoder.text_columns)
+
+    def predict(self, data: Any) -> np.ndarray:
+        """Predict for the rows of a table: numbers in the user's units, or labels.
+
+        Args:
+            data: a path, a bundled set's name, a frame, or a dict of columns.
+
+        Returns:
+            Array of shape (rows,).
+
+        Raises:
+            FalllineError: if the table lacks a column, or a column holds something else.
+        """
+        return self.encoder.decode(self.run.predict(self.encoder.features(self.read(data))))
+
+    def probabilities(self, data: Any) -> np.ndarray:
+        """Class probabilities for the rows of a table, (rows, classes), in the order of ``classes``.
+
+        Raises:
+            FalllineError: if the task is regression, or the loss gives no probabilities.
+        """
+        return self.run.probabilities(self.encoder.features(self.read(data)))
+
+    def predictions(self, data: Any, *, probabilities: bool = False) -> pl.DataFrame:
+        """The rows of a table with the predictions beside them.
+
+        Args:
+            data: as for `predict`.
+            probabilities: add a column ``probability_CLASS`` for each class.
+
+        Returns:
+            The table with a column ``prediction`` (``prediction_1`` if that name is taken, and so on).
+        """
+        import polars as pl
+
+        table = self.read(data)
+        x = self.encoder.features(table)
+        columns = {"prediction": self.encoder.decode(self.run.predict(x))}
+        if probabilities:
+            p = self.run.probabilities(x)
+            for i, label in enumerate(self.encoder.classes or ()):
+                columns[f"probability_{label}"] = p[:, i]
+        taken = set(table.frame.columns)
+        added: list[pl.Series] = []
+        for name, values in columns.items():
+            free, i = name, 1
+            while free in taken:
+                free, i = f"{name}_{i}", i + 1
+            taken.add(free)
+            added.append(pl.Series(free, values))
+        return table.frame.with_columns(added)
+
+    def save(self, folder: RunFolder) -> None:
+        """Write everything into the run's folder."""
+        run = self.run
+        if run.model is None or run.loss is None:
+            raise FalllineError("Only a run of a model with a loss can be kept.")
+        arrays = {f"params/{n}": a for n, a in _flat(run.params).items()}
+        arrays |= {f"state/{n}": a for n, a in _flat(run.state).items()}
+        about = {
+            "model": run.model.describe(),
+            "loss": run.loss.name,
+            "optimizer": describe(run.optimizer),
+            "learning_rate": run.learning_rate,
+            "plan": dataclasses.asdict(run.plan),
+            "stop": dataclasses.asdict(run.stop),
+            "best_epoch": run.best_epoch,
+            "seconds": run.seconds,
+            "steps": run.steps,
+        }
+        folder.finish(self.result, self.encoder.to_json(), about, arrays, run.history)
+
+    def __repr__(self) -> str:
+        r = self.result
+        return f"<TableRun: {r['model']}, {r['metric']} {r['value']:.4f} ({r['measured_on']} rows)>"
+
+
+def _flat(tree: Any) -> dict[str, np.ndarray]:
+    from fallline.tree import to_arrays
+
+    return to_arrays(tree)
+
+
+def _nested(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
+    """``{"params/affine1/bias": ...}`` -> ``{"affine1": {"bias": ...}}``."""
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        head, *path = name.split("/")
+        if head != prefix:
+            continue
+        place = tree
+        for part in path[:-1]:
+            place = place.setdefault(part, {})
+        place[path[-1]] = array
+    return tree
+
+
+def load(path: str | Path) -> TableRun:
+    """Read a finished run from its folder.
+
+    Raises:
+        FalllineError: if there is no run, or an unfinished, damaged or foreign one.
+    """
+    folder = RunFolder(path)
+    facts = folder.facts()
+    config = FitConfig.from_json(facts["config"])
+    encoder = Encoder.from_json(
+        files.from_json(folder.read("encoder.json", facts), folder.path / "encoder.json")
+    )
+    place = folder.path / "model.json"
+    about = files.from_json(folder.read("model.json", facts), place)
+    arrays = files.from_safetensors(
+        folder.read("model.safetensors", facts), folder.path / "model.safetensors"
+    )
+    history = folder.history(facts)
+    try:
+        run = Run(
+            params=_nested(arrays, "params"),
+            state=_nested(arrays, "state"),
+            history=history,
+            stop=Stop(**about["stop"]),
+            plan=BatchPlan(**about["plan"]),
+            optimizer=about["optimizer"],
+            learning_rate=about["learning_rate"],
+            final=Snapshot({"step": np.asarray(about["steps"])}, history, about["seconds"]),
+            best_epoch=about["best_epoch"],
+            seconds=about["seconds"],
+            model=models.from_description(about["model"]),
+            loss=losses.by_name(about["loss"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise files.damaged(place, f"it lacks {error}") from None
+    return TableRun(run, encoder, config, facts["result"], folder.path)

@@ -1,0 +1,180 @@
+"""Files that are either whole or not there: a temporary name, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline.errors import FalllineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file at once or not at all.
+
+    Raises:
+        FalllineError: if the place cannot be written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> FalllineError:
+    """The sentence for a place that cannot be written to."""
+    reason = error.strerror or str(error)
+    return FalllineError(
+        f"{path} cannot be written: {reason}. Give another place with --out, or make room."
+    )
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's list of names, so that a rename outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files at once or not at all; the name must not be taken.
+
+    Raises:
+        FalllineError: if the place cannot be written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            with (temporary / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        sync_folder(temporary)
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise unwritable(path, error) from None
+
+
+def to_json(value: Any) -> bytes:
+    """JSON, indented, with every float exact; NaN and infinities as null."""
+    return (json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}  # pyright: ignore
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]  # pyright: ignore
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def from_json(content: bytes, path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FalllineError: if it is damaged or no object.
+    """
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
+    if not isinstance(value, dict):
+        raise damaged(path, "it holds no JSON object")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def damaged(path: Path, why: str) -> FalllineError:
+    """The sentence for a file that is not what it should be."""
+    return FalllineError(f"{path} is damaged ({why}); the run cannot be read from it.")
+
+
+def to_safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays by name, in the safetensors format."""
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()})
+
+
+def from_safetensors(content: bytes, path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name.
+
+    Raises:
+        FalllineError: if the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(content)
+    except (SafetensorError, ValueError) as error:
+        raise damaged(path, str(error)) from None
+
+
+def to_parquet(frame: pl.DataFrame) -> bytes:
+    """A table in the Parquet format."""
+    import io
+
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def from_parquet(content: bytes, path: Path) -> pl.DataFrame:
+    """Read a table.
+
+    Raises:
+        FalllineError: if the file is damaged.
+    """
+    import io
+
+    import polars as pl
+
+    try:
+        return pl.read_parquet(io.BytesIO(content))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise damaged(path, str(error).splitlines()[0]) from None
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        FalllineError: if it is missing or unreadable.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FalllineError(f"{path} cannot be read: {reason}.") from None

@@ -300,7 +300,7 @@ def hinge(
         rival = jnp.max(jnp.where(own, -jnp.inf, prediction), axis=-1)
         return jax.nn.relu(1.0 + rival - _pick(prediction, target))
     z, y = _pair(prediction, target)
-    return jax.nn.relu(1.0 - jnp.where(y > 0, 1.0, -1.0).astype(z.dtype) * z)
+    return _per_example(jax.nn.relu(1.0 - jnp.where(y > 0, 1.0, -1.0).astype(z.dtype) * z))
 
 
 def by_name(name: str) -> Loss:

@@ -28,6 +28,8 @@ class Schedule:
     """What every schedule has in common."""
 
     initial: Any
+    steady = False
+    """Is the rate the same at every step of an epoch, and of the first epochs?"""
 
     def __post_init__(self) -> None:
         as_floats(self)
@@ -51,6 +53,7 @@ class Constant(Schedule):
     r"""The same rate at every step: $\eta_t = \eta_0$."""
 
     initial: Any = 0.01
+    steady = True
 
     def __call__(self, step: Step) -> Number:
         """The rate, whatever the step."""
@@ -305,6 +308,7 @@ class ReduceOnPlateau(Schedule):
     scale: Any = 1.0
     best: Any = float("inf")
     waited: Any = 0.0
+    steady = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

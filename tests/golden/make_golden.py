@@ -86,7 +86,9 @@ def unflat(vector, shape):
 def losses_of_epochs():
     """A loss that falls, stalls, jumps and falls again: what a plateau schedule has to judge."""
     t = np.arange(SCHEDULE_STEPS, dtype=np.float64)
-    return np.where(t < 12, 2.0 * 0.8**t, 0.2 + 0.05 * np.sin(2.0 * t)) - 0.002 * np.maximum(t - 35, 0)
+    return np.where(t < 12, 2.0 * 0.8**t, 0.2 + 0.05 * np.sin(2.0 * t)) - 0.002 * np.maximum(
+        t - 35, 0
+    )
 
 
 def ours(name, **fields):
@@ -135,7 +137,9 @@ def optimizer_records():
     from torch import optim
 
     def torch_(make, **kwargs):
-        return "torch", lambda rate, shape: torch_trajectory(lambda p: make(p, rate), shape, **kwargs)
+        return "torch", lambda rate, shape: torch_trajectory(
+            lambda p: make(p, rate), shape, **kwargs
+        )
 
     def optax_(make, **kwargs):
         return "optax", lambda rate, shape: optax_trajectory(make(rate), shape, **kwargs)

@@ -55,7 +55,7 @@ class BatchPlan:
         """
         padded = np.zeros(self.steps * self.size, np.int32)
         # A counter-based generator: the order of any epoch is found without drawing those before it.
-        draw = np.random.Generator(np.random.Philox(key=[self.seed % 2**64, epoch]))
+        draw = generator(self.seed, epoch)
         if self.replacement:
             padded[: self.rows] = draw.integers(0, self.rows, self.rows, dtype=np.int32)
         elif self.shuffle:
@@ -77,6 +77,11 @@ class BatchPlan:
         return (
             f"{self.steps:,} steps an epoch of {_rows(self.size)}, the last of {_rows(self.last)}"
         )
+
+
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """A counter-based generator: one of 2**64 independent streams of each seed."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed % 2**64, stream], np.uint64)))
 
 
 def _rows(count: int) -> str:
@@ -133,7 +138,7 @@ def plan(
     else:
         try:
             size = int(batch_size)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             size = 0
         if size < 1 or size != float(batch_size):
             raise FalllineError(

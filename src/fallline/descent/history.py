@@ -20,8 +20,9 @@ class History:
     """What happened at every step and at the end of every epoch.
 
     Every array of ``steps`` has one entry a step, in order: ``loss`` (the objective on the step's batch,
-    before the update), ``learning_rate``, ``gradient_norm``, ``update_norm``, ``parameter_norm`` (after the
-    update) and ``gradient_cosine`` (between this step's gradient and the last one's; NaN at the first).
+    before the update), ``learning_rate``, ``gradient_norm``, ``update_norm``, ``parameter_norm`` (before
+    the update, too) and ``gradient_cosine`` (between this step's gradient and the last one's; NaN at
+    the first).
     ``epochs`` holds ``training_loss`` (mean over the epoch's rows, as they were met),
     ``validation_loss`` and ``validation_score`` (NaN without validation rows). With
     ``record="layers"``, ``layers`` holds three norms of every leaf, each of shape (steps, leaves).

@@ -251,7 +251,7 @@ def one_step(
         **carry,
         "params": keep(add(params, updates), params),
         "state": keep(model_state, carry["state"]),
-        "optimizer_state": optimizer_state,
+        "optimizer_state": keep(optimizer_state, state),
         "previous": grads,
         "previous_norm": gradient_norm.astype(kind),
         "step": carry["step"] + fine,

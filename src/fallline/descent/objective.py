@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fallline.errors import FalllineError
 from fallline.tree import hyperparameters, static
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ def penalty(params: PyTree, l1: Any, l2: Any) -> Any:
     return value
 
 
+def per_example(values: Array, prediction: Array) -> Array:
+    """The values of a loss or a score, once it is sure that there is one an example.
+
+    Raises:
+        FalllineError: otherwise; broadcasting against the weights would make a wrong number of them.
+    """
+    if jnp.shape(values) != prediction.shape[:1]:
+        raise FalllineError(
+            "A loss must give one number an example, neither summed nor averaged, shape "
+            f"({prediction.shape[0]},); this one gave shape {jnp.shape(values)}."
+        )
+    return values
+
+
 def weighted_mean(values: Array, weights: Array | None) -> Array:
     """The mean of per-example values; 0 where all weights are 0."""
     if weights is None:
@@ -108,7 +123,8 @@ class ModelObjective:
         prediction, state = self.model.apply(
             params, state, batch.x, key=key, training=True, mask=mask
         )
-        value = weighted_mean(self.loss(prediction, batch.y), batch.weights)
+        losses = per_example(self.loss(prediction, batch.y), prediction)
+        value = weighted_mean(losses, batch.weights)
         value += penalty(params, self.l1, self.l2)
         return value.astype(prediction.dtype), state
 
@@ -117,8 +133,10 @@ class ModelObjective:
         prediction, _ = self.model.apply(params, state, batch.x)
         score = jnp.full((), jnp.nan, prediction.dtype)
         if self.score is not None:
-            score = weighted_mean(self.score(prediction, batch.y), batch.weights)
-        return weighted_mean(self.loss(prediction, batch.y), batch.weights), score
+            scores = per_example(self.score(prediction, batch.y), prediction)
+            score = weighted_mean(scores, batch.weights)
+        losses = per_example(self.loss(prediction, batch.y), prediction)
+        return weighted_mean(losses, batch.weights), score
 
 
 @hyperparameters
@@ -145,10 +163,18 @@ class UserObjective:
         self, params: PyTree, state: PyTree, batch: Batch, key: Key[Array, ""] | None = None
     ) -> tuple[Float[Array, ""], PyTree]:
         """The function's value on a batch, plus penalties."""
-        value = jnp.asarray(self.function(params, batch.x))
+        value = self._value(params, batch)
         return value + penalty(params, self.l1, self.l2), state
+
+    def _value(self, params: PyTree, batch: Batch) -> Array:
+        value = jnp.asarray(self.function(params, batch.x))
+        if value.ndim:
+            raise FalllineError(
+                f"The objective must give one number; it gave an array of shape {value.shape}."
+            )
+        return value
 
     def evaluate(self, params: PyTree, state: PyTree, batch: Batch) -> tuple[Array, Array]:
         """The function's value on the validation rows; there is no score."""
-        value = jnp.asarray(self.function(params, batch.x))
+        value = self._value(params, batch)
         return value, jnp.full_like(value, jnp.nan)

@@ -8,7 +8,7 @@ others led. So five rates around that point are each given the same short run fr
 ends lowest is taken, times 0.6: a short run flatters high rates, since noise has not caught up with them.
 
 Every try goes through the compiled loop of the run itself: nothing is compiled again, unless the run has a
-schedule, which the tries do without.
+schedule that changes from step to step, which the tries do without.
 """
 
 from __future__ import annotations
@@ -61,13 +61,18 @@ def find_learning_rate(problem: Problem) -> RangeTest:
         FalllineError: if no rate makes the loss a finite number.
     """
     order = problem.order(0, 1)
-    start = problem.optimizer.with_rate(1.0)
-    carry = problem.begin(start)
+    schedule = problem.optimizer.learning_rate
+
+    def at(rate: float) -> Any:
+        kept = getattr(schedule, "steady", False)
+        return problem.optimizer.with_rate(schedule.with_initial(rate) if kept else rate)
+
+    carry = problem.begin(at(LOWEST))
     rates: list[float] = []
     losses: list[float] = []
     rate = LOWEST
     while rate <= HIGHEST:
-        carry, recorded = _burst(problem, carry, start.with_rate(rate), order, STEPS_EACH)
+        carry, recorded = _burst(problem, carry, at(rate), order, STEPS_EACH)
         if len(recorded) < STEPS_EACH:
             break
         rates.append(rate)
@@ -81,7 +86,7 @@ def find_learning_rate(problem: Problem) -> RangeTest:
             "the loss or the starting parameters."
         )
     anchor = _where_most_has_fallen(np.array(rates), np.array(losses))
-    trials = {anchor * a: _trial(problem, start.with_rate(anchor * a), order) for a in AROUND}
+    trials = {anchor * a: _trial(problem, at(anchor * a), order) for a in AROUND}
     best = min(trials, key=lambda r: trials[r])
     # Two digits say all there is to say, and read better.
     return RangeTest(float(f"{SHADE * best:.2g}"), np.array(rates), np.array(losses), trials)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -79,8 +80,8 @@ def positive(name: str, value: Any, *, whole: bool = False, zero: bool = False) 
     """
     if value is None:
         return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and (value > 0 or (zero and value == 0)) and (not whole or value == int(value)):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if number and (value > 0 or (zero and value == 0)) and (not whole or float(value).is_integer()):
         return
     kind = "a whole number" if whole else "a number"
     bound = "of 0 or more" if zero else "above 0"

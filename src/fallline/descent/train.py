@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import numbers
+import operator
 import signal
 import threading
 import time
@@ -182,13 +184,18 @@ def train(
         score=score,
     )
     stopping.positive("The time budget", time_budget)
-    range_test = None
+    range_test, began = None, time.perf_counter()
     if learning_rate == "auto" and resume is None:
         from fallline.descent.range_test import find_learning_rate
 
         range_test = find_learning_rate(problem)
         problem.optimizer = with_rate(problem.optimizer, range_test.learning_rate)
-    run = descend(problem, callback, keep, keep_every, resume, time_budget)
+    elif learning_rate == "auto":
+        carry = tree.from_arrays(problem.begin(problem.optimizer), resume.arrays)
+        found = float(f"{float(_initial(carry['optimizer'])):.2g}")
+        problem.optimizer = with_rate(problem.optimizer, found)
+    spent = time.perf_counter() - began
+    run = descend(problem, callback, keep, keep_every, resume, time_budget, spent)
     run.model = model if isinstance(model, Model) else None
     run.loss = found_loss
     run.range_test = range_test
@@ -223,6 +230,12 @@ def pose(
     stopping.positive("The number of epochs", epochs, whole=True)
     stopping.positive("The number of steps", steps, whole=True)
     stopping.positive("The patience", patience)
+    stopping.positive("The gradient tolerance", gradient_tolerance, zero=True)
+    stopping.positive("The slope tolerance", slope_tolerance, zero=True)
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise FalllineError(f"The seed must be a whole number; it was given {seed!r}.") from None
     if record not in ("steps", "layers"):
         raise FalllineError(f"record must be 'steps' or 'layers'; it was given {record!r}.")
     found_loss = None
@@ -232,11 +245,18 @@ def pose(
         objective: Any = ModelObjective(model, found_loss.function, score, **penalties)
         rows = _labelled(data)
     else:
+        if not callable(model):
+            raise FalllineError(
+                f"Training needs a model of fallline.models or a function; it was given {model!r}."
+            )
         if params is None:
             raise FalllineError("An objective of your own needs params=, the place to start from.")
         objective = UserObjective(model, **penalties)
         rows = Batch(jax.tree.map(_array, data))
     training, held_out = _hold_out(rows, validation, seed, labelled=isinstance(model, Model))
+    if found_loss is not None and found_loss.task == "classification" and not found_loss.binary:
+        for part in (rows, held_out or rows):
+            _check_classes(part.y, objective.model.outputs)
     count = _count(training)
     columns = sum(leaf.size for leaf in jax.tree.leaves(training.x)) // max(count, 1)
     plan = batches.plan(
@@ -250,10 +270,15 @@ def pose(
     if isinstance(optimizer, str):
         optimizer = optimizer_by_name(optimizer)
     optimizer = optimizer or Adam()
+    if not isinstance(optimizer, Optimizer):
+        raise FalllineError(
+            "The optimizer must be one of fallline.optimizers, or its name; from_optax wraps one of "
+            f"optax's. It was given {optimizer!r}."
+        )
     if learning_rate is not None and learning_rate != "auto":
         optimizer = with_rate(optimizer, learning_rate)
     if params is not None:
-        params = jax.tree.map(jnp.asarray, params)
+        params = _parameters(model, params)
     problem = Problem(
         objective=jax.tree.map(jnp.asarray, objective),
         optimizer=optimizer,
@@ -296,13 +321,14 @@ def descend(
     keep_every: float = 10.0,
     resume: Snapshot | None = None,
     time_budget: float | None = None,
+    spent: float = 0.0,
 ) -> Run:
-    """Run a problem to its end; see `train`."""
+    """Run a problem to its end; see `train`; ``spent`` counts seconds that came before."""
     began = time.perf_counter()
     rate = float(_initial(problem.optimizer))
     carry = problem.begin(problem.optimizer)
     names = tree.names(carry["params"])
-    recorder, spent = Recorder(names), 0.0
+    recorder = Recorder(names)
     if resume is not None:
         carry = tree.from_arrays(carry, resume.arrays)
         recorder, spent = Recorder.resumed(resume.history), resume.seconds
@@ -473,6 +499,8 @@ def _loss(loss: str | Callable[..., Any] | losses.Loss | None) -> losses.Loss:
     for known in losses.LOSSES.values():
         if known.function is loss:
             return known
+    if not callable(loss):
+        raise FalllineError(f"A loss must be a name or a function; it was given {loss!r}.")
     return losses.Loss(getattr(loss, "__name__", "loss"), loss, "regression", link=lambda x: x)
 
 
@@ -483,16 +511,23 @@ def _accuracy(prediction: Any, target: Any) -> Any:
         truth = target.reshape(chosen.shape) > 0.5
     else:
         chosen = jnp.argmax(prediction, axis=-1)
-        truth = jnp.argmax(target, axis=-1) if target.ndim == 2 else target
+        indices = target.size == len(target)
+        truth = target.reshape(-1) if indices else jnp.argmax(target, axis=-1)
     return (chosen == truth).astype(prediction.dtype)
 
 
 def _array(values: Any) -> np.ndarray:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise FalllineError("Training needs arrays of numbers, with rows of one length.") from None
     kind = jnp.result_type(float)
     if array.dtype == object or array.dtype.kind not in "fiub":
         raise FalllineError(f"Training needs arrays of numbers; one of them holds {array.dtype}.")
-    return array.astype(kind) if array.dtype.kind == "f" and array.dtype.itemsize > 4 else array
+    # A number too large for single precision becomes infinite, and is told as such.
+    with np.errstate(over="ignore"):
+        wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+        return array.astype(kind) if wide else array
 
 
 def _labelled(data: Any) -> Batch:
@@ -502,6 +537,8 @@ def _labelled(data: Any) -> Batch:
     x, y = _array(data[0]), _array(data[1])
     x = x if x.dtype.kind == "f" else x.astype(jnp.result_type(float))
     weights = None if len(data) == 2 or data[2] is None else _array(data[2])
+    if x.ndim == 0 or (weights is not None and weights.ndim != 1):
+        raise FalllineError("X needs a row for each example, and weights one number for each.")
     for name, array in (("y", y), ("the weights", weights)):
         if array is not None and (array.ndim == 0 or len(array) != len(x)):
             found = len(array) if array.ndim else "none"
@@ -517,6 +554,38 @@ def _labelled(data: Any) -> Batch:
     return Batch(x, y, weights)
 
 
+def _check_classes(y: Any, classes: int) -> None:
+    """Class indices must be among the model's outputs: others would turn up as NaN or wrap around."""
+    if y.size != len(y):
+        return
+    wrong = (y < 0) | (y >= classes) | (y % 1 != 0)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise FalllineError(
+            f"A model with {classes} outputs takes the classes 0 to {classes - 1}; row {row} of y holds "
+            f"{y.reshape(-1)[row]}."
+        )
+
+
+def _parameters(model: Any, params: PyTree) -> PyTree:
+    """Parameters to start from as arrays, whole numbers as floats, checked against the model."""
+
+    def parameter(leaf: Any) -> Any:
+        array = jnp.asarray(leaf)
+        return array if array.dtype.kind == "f" else array.astype(jnp.result_type(float))
+
+    params = jax.tree.map(parameter, params)
+    if isinstance(model, Model):
+        wanted = jax.eval_shape(model.init, jax.random.PRNGKey(0))
+        sizes = [{n: x.shape for n, x in zip(tree.names(t), jax.tree.leaves(t), strict=True)}
+                 for t in (wanted, params)]
+        if sizes[0] != sizes[1]:
+            raise FalllineError(
+                f"These parameters do not fit the model, which has {sizes[0]}; they have {sizes[1]}."
+            )
+    return params
+
+
 def _count(rows: Batch) -> int:
     leaves = jax.tree.leaves(rows.x)
     counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in leaves}
@@ -529,9 +598,9 @@ def _hold_out(
     rows: Batch, validation: Any, seed: int, *, labelled: bool
 ) -> tuple[Batch, Batch | None]:
     """Split validation rows off, or take those given."""
-    if validation is None or (isinstance(validation, (int, float)) and validation == 0):
+    if validation is None or (isinstance(validation, numbers.Real) and validation == 0):
         return rows, None
-    if not isinstance(validation, (int, float)):
+    if not isinstance(validation, numbers.Real):
         return rows, _labelled(validation) if labelled else Batch(jax.tree.map(_array, validation))
     if not 0 < validation < 1:
         raise FalllineError(
@@ -541,8 +610,7 @@ def _hold_out(
     held = min(max(1, round(count * validation)), count - 1)
     if held < 1:
         raise FalllineError(f"{count} row is too few to hold out validation rows.")
-    draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2**63]))
-    order = draw.permutation(count)
+    order = batches.generator(seed, 2**63).permutation(count)
     chosen, rest = np.sort(order[:held]), np.sort(order[held:])
     return jax.tree.map(lambda a: a[rest], rows), jax.tree.map(lambda a: a[chosen], rows)
 

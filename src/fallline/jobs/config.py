@@ -14,6 +14,9 @@ from fallline.optimizers.base import hyperparameter_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NETWORK_DECAY = 0.1
+"""The weight decay of a network; chosen, like the cuts on a plateau, on benchmarks/README.md's tables."""
+
 MODELS = {"auto": None, "linear": models.Linear, "mlp": models.MLP}
 
 
@@ -34,7 +37,8 @@ class FitConfig:
         loss: a loss by name; by default the task's: squared error or cross-entropy.
         optimizer: by name.
         learning_rate: a number, or "auto" for the range test.
-        schedule: how the rate changes, in epochs: "exponential:0.95", "cosine", ...
+        schedule: how the rate changes, in epochs: "exponential:0.95", "cosine", ...; "auto" cuts it
+            to 0.3 of itself after 3 epochs, or 100 steps, without a better validation loss.
         batch_size: "auto", "full" or rows a step.
         epochs: passes over the training rows; None for 100, or enough for 2000 steps.
         validation: share of the rows held out to decide when to stop.
@@ -43,7 +47,7 @@ class FitConfig:
             for 200 steps; inf for never.
         l1: penalty on absolute weights.
         l2: penalty on squared weights.
-        weight_decay: decoupled decay of the weights.
+        weight_decay: decoupled decay of the weights; None for 0.1 in a network, 0 in a linear model.
         clip_norm: longest gradient; longer ones are shortened to it.
         drop: columns to leave out.
         seed: decides the split, the initial weights and the order of rows.
@@ -62,7 +66,7 @@ class FitConfig:
     loss: str | None = None
     optimizer: str = "adam"
     learning_rate: float | str = "auto"
-    schedule: str | None = None
+    schedule: str = "auto"
     batch_size: int | str = "auto"
     epochs: int | None = None
     validation: float = 0.1
@@ -70,7 +74,7 @@ class FitConfig:
     patience: float | None = None
     l1: float = 0.0
     l2: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
     clip_norm: float | None = None
     drop: tuple[str, ...] = ()
     seed: int = 0
@@ -111,28 +115,38 @@ class FitConfig:
         models.MLP(1, self.hidden or (1,), 1, self.activation, self.batch_norm, self.dropout, self.init)
         if self.loss is not None:
             losses.by_name(self.loss)
-        self.make_optimizer(steps=1, epoch=1)
+        self.make_optimizer("mlp", steps=1, epoch=1)
 
-    def make_optimizer(self, steps: int, epoch: int) -> Any:
+    def make_optimizer(self, model: str, steps: int, epoch: int) -> Any:
         """The optimizer with its schedule, decay and clipping.
 
         Args:
+            model: "linear" or "mlp", which differ in the decay that "auto" means.
             steps: updates of the whole run, for schedules that end with it.
             epoch: updates an epoch, the unit of schedules.
         """
         fields: dict[str, Any] = dict(self.hyperparameters)
         cls = lookup("optimizer", optimizers.OPTIMIZERS, self.optimizer.lower())
         decays = "weight_decay" in hyperparameter_names(cls)
-        if self.weight_decay and decays:
-            fields["weight_decay"] = self.weight_decay
+        decay = self.weight_decay
+        if decay is None:
+            decay = NETWORK_DECAY if model == "mlp" else 0.0
+        if decays:
+            fields["weight_decay"] = decay
         if self.learning_rate != "auto":
             fields["learning_rate"] = self.learning_rate
         optimizer: Any = optimizers.by_name(self.optimizer, **fields)
-        if self.schedule:
-            schedule = parse_schedule(self.schedule, steps=steps, epoch=epoch)
+        words = self.schedule
+        if words == "auto":
+            words = "constant"
+            if self.validation:
+                # With few steps an epoch, three epochs are too few to tell a plateau.
+                words = f"plateau:0.3:{max(3, -(-100 // epoch))}"
+        if words != "constant":
+            schedule = parse_schedule(words, steps=steps, epoch=epoch)
             optimizer = optimizer.with_rate(schedule.with_initial(optimizer.learning_rate))
-        if self.weight_decay and not decays:
-            optimizer = optimizers.WeightDecay(optimizer, self.weight_decay)
+        if decay and not decays:
+            optimizer = optimizers.WeightDecay(optimizer, decay)
         if self.clip_norm:
             optimizer = optimizers.ClipByGlobalNorm(optimizer, self.clip_norm)
         return optimizer

@@ -44,8 +44,8 @@ class Reporter:
     def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
         """A model is about to be trained."""
 
-    def progress(self, progress: Progress) -> None:
-        """Training goes on."""
+    def progress(self, progress: Progress) -> bool | None:
+        """Training goes on; True stops it."""
 
     def trained(self, name: str, run: Run) -> None:
         """A model has been trained."""
@@ -305,7 +305,7 @@ def train_one(
         )
     plan = batches.plan(len(x), config.batch_size, columns=x.shape[1], seed=config.seed)
     epochs = config.epochs or batches.default_epochs(plan)
-    optimizer = config.make_optimizer(epochs * plan.steps, plan.steps)
+    optimizer = config.make_optimizer(name, epochs * plan.steps, plan.steps)
     reporter.training(name, plan, epochs)
     learning_rate: Any = "auto" if config.learning_rate == "auto" else None
     snapshot = None

@@ -11,6 +11,7 @@ import numpy as np
 from fallline import losses, models
 from fallline.data.encode import Encoder
 from fallline.data.readers import read_table
+from fallline.data.table import Table
 from fallline.descent.batches import BatchPlan
 from fallline.descent.run import Run, Snapshot
 from fallline.descent.stopping import Stop
@@ -22,8 +23,6 @@ from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from fallline.data.table import Table
 
 
 @dataclasses.dataclass
@@ -74,7 +73,7 @@ class TableRun:
         """The rows of a table with the predictions beside them.
 
         Args:
-            data: as for `predict`.
+            data: as for `predict`, or a table from `read`.
             probabilities: add a column ``probability_CLASS`` for each class.
 
         Returns:
@@ -82,7 +81,7 @@ class TableRun:
         """
         import polars as pl
 
-        table = self.read(data)
+        table = data if isinstance(data, Table) else self.read(data)
         x = self.encoder.features(table)
         columns = {"prediction": self.encoder.decode(self.run.predict(x))}
         if probabilities:
@@ -142,6 +141,43 @@ def _nested(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
             place = place.setdefault(part, {})
         place[path[-1]] = array
     return tree
+
+
+def writer_for(path: Path) -> str:
+    """The polars method that writes a file's format, by its ending.
+
+    Raises:
+        FalllineError: if the format is unknown, or the folder is not there.
+    """
+    writers = {
+        ".csv": "write_csv",
+        ".tsv": "write_csv",
+        ".parquet": "write_parquet",
+        ".jsonl": "write_ndjson",
+        ".ndjson": "write_ndjson",
+    }
+    if path.suffix.lower() not in writers:
+        raise FalllineError(
+            f"Predictions cannot be written as {path.suffix or path.name!r}: name a file that ends in "
+            f"{', '.join(writers)}."
+        )
+    if not path.parent.is_dir():
+        raise FalllineError(f"There is no folder {path.parent} to write {path.name} into.")
+    return writers[path.suffix.lower()]
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table in the format of the path's ending, whole or not at all.
+
+    Raises:
+        FalllineError: if it cannot be written.
+    """
+    import io
+
+    buffer = io.BytesIO()
+    more = {"separator": "\t"} if path.suffix.lower() == ".tsv" else {}
+    getattr(frame, writer_for(path))(buffer, **more)
+    files.write(path, buffer.getvalue())
 
 
 def load(path: str | Path) -> TableRun:

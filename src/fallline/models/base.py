@@ -5,10 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fallline.models.layers import Dropout, Sequential
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Key, PyTree
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which JSON can hold."""
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +35,7 @@ class Model:
     def _set(self, **fields: Any) -> None:
         """Fill the frozen fields, and build the layers once so that bad ones are told at once."""
         for name, value in fields.items():
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _plain(value))
         _ = self.layers
 
     @property

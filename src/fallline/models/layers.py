@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -102,10 +103,10 @@ class Affine(Layer):
 
     def __post_init__(self) -> None:
         for field in ("inputs", "outputs"):
-            if getattr(self, field) < 1:
+            count = getattr(self, field)
+            if not isinstance(count, int) or count < 1:
                 raise FalllineError(
-                    f"A layer needs at least one of its {field}; it was given "
-                    f"{getattr(self, field)}."
+                    f"A layer needs a whole number of {field}, at least one; it was given {count!r}."
                 )
         initialiser_by_name(self.initialiser)
 
@@ -131,7 +132,7 @@ class Affine(Layer):
         mask: Bool[Array, " n"] | None = None,
     ) -> tuple[Array, State]:
         """$X W + b$, shape (n, outputs)."""
-        flat = x.reshape(x.shape[0], -1)
+        flat = x.reshape(x.shape[0], math.prod(x.shape[1:]))
         if flat.shape[1] != self.inputs:
             raise FalllineError(
                 f"This layer takes {self.inputs} inputs an example; it was given {flat.shape[1]}."

@@ -38,18 +38,19 @@ class MLP(Model):
     def __init__(
         self,
         inputs: int,
-        hidden: Sequence[int] = (128, 64),
+        hidden: Sequence[int] | int = (128, 64),
         outputs: int = 1,
         activation: str = "relu",
         batch_norm: bool = False,
         dropout: float = 0.0,
         init: str = "auto",
     ) -> None:
-        """Describe the network; ``init`` is an initialiser's name."""
+        """Describe the network; one hidden layer may be given as a number; ``init`` is an initialiser's name."""
+        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._set(
             inputs=inputs,
             outputs=outputs,
-            hidden=tuple(hidden),
+            hidden=hidden,
             activation=activation,
             batch_norm=batch_norm,
             dropout=dropout,

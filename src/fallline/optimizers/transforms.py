@@ -219,9 +219,11 @@ class EMA(_Average):
 class PolyakAverage(_Average):
     r"""Predict with the plain mean of the parameters since step ``start``.
 
+    $$\bar\theta_t = \frac{1}{t - t_0} \sum_{i = t_0 + 1}^{t} \theta_i$$
+
     Attributes:
         optimizer: the wrapped optimizer.
-        start: the step from which the mean is taken.
+        start: $t_0$, the step from which the mean is taken; until then, the newest parameters.
 
     Reference: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J.
     Control Optim. 30 (1992).
@@ -229,6 +231,10 @@ class PolyakAverage(_Average):
 
     optimizer: Any = SGD()
     start: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "start", 0.0)
 
     def _record(self, params: PyTree, state: State) -> PyTree:
         # Up to the start the newest parameters replace the mean; from there on they join it.

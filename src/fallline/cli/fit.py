@@ -1,0 +1,394 @@
+"""``fallline fit``: train a model on a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fallline.cli import screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fallline.data.encode import Encoder
+    from fallline.descent.batches import BatchPlan
+    from fallline.descent.run import Progress, Run
+    from fallline.jobs.result import TableRun
+
+EXAMPLES = (
+    "[bold]Examples[/bold]\n\n"
+    "fallline fit digits\n\n"
+    "fallline fit sales.csv --target revenue\n\n"
+    "fallline fit sales.parquet --target churned --model mlp --hidden 256,128 --batch-norm\n\n"
+    "fallline fit train.csv --target y --test held_out.csv --json\n\n"
+    "fallline fit sales.csv --target revenue --out runs/sales --resume"
+)
+WORDS = {"linear": "linear model", "mlp": "network"}
+DATA, MODEL, DESCENT, REST = "Data", "Model", "Descent", "Run"
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table (CSV, TSV, Parquet, JSON lines, .npz, LIBSVM) or a bundled set: "
+            "diabetes, digits, wine, iris, breast_cancer. With --resume it may be left out.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="The column to predict.", rich_help_panel=DATA)
+    ] = None,
+    task: Annotated[
+        str,
+        typer.Option(help="auto, regression or classification.", rich_help_panel=DATA),
+    ] = "auto",
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(help="A column to leave out; may be repeated.", rich_help_panel=DATA),
+    ] = None,
+    test: Annotated[
+        str,
+        typer.Option(
+            help="Share of the rows held out for the final measure, or another table's path.",
+            rich_help_panel=DATA,
+        ),
+    ] = "0.2",
+    validation: Annotated[
+        float,
+        typer.Option(
+            help="Share of the remaining rows that decides when to stop.", rich_help_panel=DATA
+        ),
+    ] = 0.1,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="auto trains both and keeps the better on validation; linear; mlp.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "auto",
+    hidden: Annotated[
+        str, typer.Option(help="Units of the hidden layers.", rich_help_panel=MODEL)
+    ] = "128,64",
+    activation: Annotated[
+        str, typer.Option(help="Of the hidden layers.", rich_help_panel=MODEL)
+    ] = "relu",
+    batch_norm: Annotated[
+        bool, typer.Option("--batch-norm", help="Normalise the hidden layers.", rich_help_panel=MODEL)
+    ] = False,
+    dropout: Annotated[
+        float, typer.Option(help="Share of hidden units dropped.", rich_help_panel=MODEL)
+    ] = 0.0,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="A loss by name, such as huber or quantile:0.9.  [default: by the task]",
+            rich_help_panel=MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            help="sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam, amsgrad, adamw, nadam, "
+            "lion.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = "adam",
+    lr: Annotated[
+        str,
+        typer.Option(
+            "--lr",
+            "--learning-rate",
+            help="The learning rate; auto tries rates first.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = "auto",
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="How the rate changes: constant, exponential:0.95, step:0.5:10, cosine, inverse, "
+            "polynomial, plateau:0.3:3, warmup:2+cosine. auto cuts it on plateaus.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = "auto",
+    batch_size: Annotated[
+        str, typer.Option(help="Rows a step: auto, full, 1, 64, ...", rich_help_panel=DESCENT)
+    ] = "auto",
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the rows at most.  [default: 100, or enough for 2000 steps]",
+            rich_help_panel=DESCENT,
+            show_default=False,
+        ),
+    ] = None,
+    patience: Annotated[
+        str,
+        typer.Option(
+            help="Epochs without a better validation loss before training stops; never; auto is 10, or "
+            "enough for 200 steps.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = "auto",
+    l1: Annotated[
+        float, typer.Option("--l1", help="Penalty on absolute weights.", rich_help_panel=DESCENT)
+    ] = 0.0,
+    l2: Annotated[
+        float, typer.Option("--l2", help="Penalty on squared weights.", rich_help_panel=DESCENT)
+    ] = 0.0,
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(
+            help="Decoupled weight decay.  [default: 0.1 in a network, 0 in a linear model]",
+            rich_help_panel=DESCENT,
+            show_default=False,
+        ),
+    ] = None,
+    clip_norm: Annotated[
+        float | None,
+        typer.Option(
+            help="Shorten gradients longer than this.", rich_help_panel=DESCENT, show_default=False
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="field=value, for any other number: --set beta1=0.8; may be repeated.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(help="Decides split, weights and order of rows.", rich_help_panel=REST),
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The run's folder.  [default: runs/NAME-1, -2, ...]",
+            rich_help_panel=REST,
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with an unfinished run.", rich_help_panel=REST),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no curve.", rich_help_panel=REST)
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=REST)
+    ] = False,
+) -> None:
+    """Train a model on a table: read, encode, train, measure on held-out rows, keep the run."""
+    from fallline.cli import places
+    from fallline.descent.cache import use_compilation_cache
+    from fallline.errors import FalllineError
+    from fallline.jobs.config import FitConfig, parse_hidden, parse_number_or_word, parse_patience
+
+    if data is None and resume:
+        out, config = places.stored(out)
+    elif data is None:
+        raise FalllineError("Name a table, or a bundled set:  fallline fit digits")
+    else:
+        config = FitConfig(
+            data=data,
+            target=target,
+            task=task,
+            model=model,
+            hidden=parse_hidden(hidden),
+            activation=activation,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=parse_number_or_word(lr),
+            schedule=schedule,
+            batch_size=parse_number_or_word(batch_size),
+            epochs=epochs,
+            validation=validation,
+            test=places.share_or_path(test),
+            patience=parse_patience(patience),
+            l1=l1,
+            l2=l2,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            drop=tuple(drop or ()),
+            seed=seed,
+        ).with_set(set_ or [])
+        out = places.folder_for(data, out, resume=resume)
+    use_compilation_cache()
+    from fallline.jobs.fit import run_fit
+
+    show = _Show(quiet=quiet or json)
+    try:
+        fitted = run_fit(config, out=out, resume=resume, reporter=show)
+    finally:
+        show.close()
+    interrupted = fitted.result["stop_reason"] == "interrupted"
+    if json:
+        from fallline.store.files import to_json
+
+        typer.echo(to_json(fitted.result).decode(), nl=False)
+    else:
+        _report(fitted, screen.console(), quiet=quiet)
+    if interrupted:
+        screen.remark(f"Go on with:  fallline fit --resume --out {out}")
+        raise typer.Exit(130)
+
+
+def _report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
+    """The closing words: a curve, a short table, a sentence."""
+    from rich.table import Table
+    from rich.text import Text
+
+    r, run = fitted.result, fitted.run
+    history = run.history
+    if not quiet and not screen.plain() and len(history.training_loss) > 1:
+        lines = [("training", screen.TRAINING, history.training_loss.tolist())]
+        if r["rows"]["validation"]:
+            lines.append(("validation", screen.VALIDATION, history.validation_loss.tolist()))
+        out.print()
+        out.print(screen.curve(lines, width=max(min(out.width - 14, 72), 20)))
+        out.print()
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(style="dim")
+    table.add_column()
+    regression = r["task"] == "regression"
+    rows = r["rows"][r["measured_on"]]
+    named = {"test": "held-out", "validation": "validation", "training": "training"}
+    baseline = "the mean" if regression else "the majority class"
+    score = "R2" if regression else "accuracy"
+    table.add_row(
+        score,
+        Text.assemble(
+            (f"{r['value']:.4f}", "bold green" if r["value"] > r["baseline"] else "bold yellow"),
+            f" on {rows:,} {named[r['measured_on']]} rows",
+            (f"   {baseline}: {r['baseline']:.4f}", "dim"),
+        ),
+    )
+    if regression:
+        table.add_row(
+            "error",
+            Text.assemble(
+                f"{screen.number(r['rmse'])} RMSE, {screen.number(r['mae'])} mean absolute",
+                (f"   the mean: {screen.number(r['baseline_rmse'])}", "dim"),
+            ),
+        )
+    table.add_row("model", _model_words(r, run.model))
+    for name, loss in r["candidates"].items():
+        if name != r["model"]:
+            best = r["candidates"][r["model"]]
+            against = f"validation loss {best:.4g} against {loss:.4g}"
+            table.add_row("", Text(f"better than the {WORDS[name]}: {against}", style="dim"))
+    found = " (found)" if fitted.config.learning_rate == "auto" else ""
+    rate = screen.number(r["learning_rate"])
+    table.add_row("optimizer", f"{fitted.config.optimizer}, learning rate {rate}{found}")
+    table.add_row("batches", str(run.plan))
+    work = f"{r['steps']:,} steps, {screen.number(r['epochs'])} epochs, {r['rows_seen']:,} rows"
+    table.add_row("work", work)
+    spent = f"{screen.duration(r['total_seconds'])}, training {screen.duration(r['train_seconds'])}"
+    table.add_row("time", f"{spent}, {screen.number(r['rows_per_second'], 3)} rows/s")
+    if r["run"]:
+        table.add_row("kept in", r["run"])
+    out.print(table)
+    out.print()
+    out.print(Text(r["sentence"]), soft_wrap=True)
+
+
+def _model_words(result: dict[str, Any], model: Any) -> str:
+    layers = (result["features"], *getattr(model, "hidden", ()), model.outputs)
+    return f"{WORDS[result['model']]}, {' - '.join(str(n) for n in layers)}"
+
+
+class _Show:
+    """Progress on stderr: a bar for each model in training."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.err = screen.console(stderr=True)
+        self.bar: Any = None
+        self.task: Any = None
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def reading(self, source: str) -> None:
+        """Nothing to say yet."""
+
+    def encoded(self, encoder: Encoder, rows: dict[str, int]) -> None:
+        """Say what the table is and how it was cut."""
+        if self.quiet:
+            return
+        from rich.text import Text
+
+        kind = encoder.task
+        if encoder.classes is not None:
+            kind += f" into {len(encoder.classes)} classes"
+        held = ", ".join(f"{count:,} for {part}" for part, count in rows.items() if count)
+        self.err.print(
+            Text.assemble(
+                ("fallline ", "bold"),
+                f"predicts {encoder.target}: {kind}, {len(encoder.feature_names):,} features; ",
+                f"rows: {held}",
+            ),
+            soft_wrap=True,
+        )
+        for note in encoder.notes[:8]:
+            self.err.print(Text(f"  {note}", style="dim"), soft_wrap=True)
+        if len(encoder.notes) > 8:
+            more = len(encoder.notes) - 8
+            self.err.print(Text(f"  and {more} more notes, in the run's run.json", style="dim"))
+
+    def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
+        """Put up a bar."""
+        if self.quiet:
+            return
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.close()
+        self.bar = Progress(
+            TextColumn("  {task.description:<8}"),
+            BarColumn(bar_width=24, complete_style=screen.TRAINING, finished_style="green"),
+            TextColumn("{task.fields[words]}"),
+            console=self.err,
+            transient=not self.err.is_terminal,
+            refresh_per_second=10,
+            disable=not self.err.is_terminal,
+        )
+        self.task = self.bar.add_task(name.replace("mlp", "network"), total=epochs, words="compiling ...")
+        self.bar.start()
+
+    def progress(self, progress: Progress) -> bool:
+        """Move the bar."""
+        if self.bar is None:
+            return False
+        p = progress
+        validation = f"  validation {screen.number(p.validation_loss)}"
+        words = (
+            f"epoch {p.epoch:.0f}/{p.epochs:.0f}  loss {screen.number(p.loss)}"
+            f"{validation if p.validation_loss == p.validation_loss else ''}"
+            f"  {screen.number(p.rows_per_second, 3)} rows/s  at most {p.seconds_left:.0f} s left"
+        )
+        self.bar.update(self.task, completed=p.epoch, words=words)
+        return False
+
+    def trained(self, name: str, run: Run) -> None:
+        """Leave the bar as it ended."""
+        if self.bar is None:
+            return
+        epochs = screen.number(run.epochs)
+        self.bar.update(
+            self.task,
+            completed=run.epochs,
+            total=run.epochs,
+            words=f"{epochs} epochs in {screen.duration(run.seconds)}: {run.stop.reason}",
+        )
+        self.close()

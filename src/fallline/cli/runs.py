@@ -42,20 +42,18 @@ def runs(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("run", "target", "model", "score", "baseline", "steps", "time", "when", "state"):
-        table.add_column(name, justify="right" if name in ("baseline", "steps", "time") else "left")
+    for name in ("run", "model", "target", "score", "time", "when", "state"):
+        right = name in ("score", "time")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in found:
-        score = row["metric"] and f"{row['metric']} {screen.number(row['value'])}"
         style = {"finished": "green", "damaged": "red"}.get(row["state"], "yellow")
         cells = [
             row["run"],
-            row["target"],
             row["model"],
-            score,
-            row["baseline"] is not None and screen.number(row["baseline"]),
-            row["steps"] is not None and f"{row['steps']:,}",
+            row["target"],
+            row["metric"] and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
             row["seconds"] is not None and screen.duration(row["seconds"]),
-            (row["created"] or "").replace("T", " ")[:16],
+            (row["created"] or "").replace("T", " ")[2:16],
         ]
         texts = [Text(str(cell)) if cell else Text("-", style="dim") for cell in cells]
         table.add_row(*texts, Text(row["state"], style=style))

@@ -66,7 +66,7 @@ def per_example(values: Array, prediction: Array) -> Array:
     """The values of a loss or a score, once it is sure that there is one an example.
 
     Raises:
-        FalllineError: otherwise; broadcasting against the weights would make a wrong number of them.
+        FalllineError: otherwise; broadcast against the weights they would make a wrong number.
     """
     if jnp.shape(values) != prediction.shape[:1]:
         raise FalllineError(

@@ -62,6 +62,12 @@ class Problem:
         """The training rows on the device."""
         return jax.device_put(self.data)
 
+    def without_rules(self) -> Problem:
+        """The same problem, never stopped early; for tries."""
+        free = dataclasses.replace(self, rules=_rules(Rules()))
+        free.__dict__["rows"] = self.rows
+        return free
+
     def advance(
         self, carry: Any, order: Any, first: int, end: int, epochs: int, closes: bool
     ) -> tuple[Any, Any, Any, Any]:
@@ -286,10 +292,7 @@ def pose(
         validation=held_out if held_out is None else jax.device_put(held_out),
         plan=plan,
         shape=Shape.of(plan, layers=record == "layers"),
-        rules=jax.tree.map(
-            lambda v: jnp.asarray(v, jnp.result_type(float)),
-            Rules(patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0)),
-        ),
+        rules=_rules(Rules(patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0))),
         steps=int(total),
         epochs=total / plan.steps,
         seed=seed,
@@ -480,6 +483,10 @@ class interruptible:  # noqa: N801 - a context manager, named like one
             signal.signal(signal.SIGINT, self._previous)
 
 
+def _rules(rules: Rules) -> Rules:
+    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(float)), rules)
+
+
 def _or(value: Any, otherwise: Any) -> Any:
     return otherwise if value is None else value
 
@@ -572,16 +579,19 @@ def _parameters(model: Any, params: PyTree) -> PyTree:
 
     def parameter(leaf: Any) -> Any:
         array = jnp.asarray(leaf)
-        return array if array.dtype.kind == "f" else array.astype(jnp.result_type(float))
+        real = jnp.issubdtype(array.dtype, jnp.inexact)
+        return array if real else array.astype(jnp.result_type(float))
 
     params = jax.tree.map(parameter, params)
     if isinstance(model, Model):
         wanted = jax.eval_shape(model.init, jax.random.PRNGKey(0))
-        sizes = [{n: x.shape for n, x in zip(tree.names(t), jax.tree.leaves(t), strict=True)}
-                 for t in (wanted, params)]
-        if sizes[0] != sizes[1]:
+        needed, given = (
+            dict(zip(tree.names(t), map(jnp.shape, jax.tree.leaves(t)), strict=True))
+            for t in (wanted, params)
+        )
+        if needed != given:
             raise FalllineError(
-                f"These parameters do not fit the model, which has {sizes[0]}; they have {sizes[1]}."
+                f"These parameters do not fit the model, which has {needed}; they have {given}."
             )
     return params
 

@@ -45,7 +45,7 @@ class MLP(Model):
         dropout: float = 0.0,
         init: str = "auto",
     ) -> None:
-        """Describe the network; one hidden layer may be given as a number; ``init`` is an initialiser's name."""
+        """Describe the network; ``hidden=64`` is one layer, ``init`` an initialiser's name."""
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._set(
             inputs=inputs,

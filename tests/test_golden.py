@@ -1,5 +1,6 @@
 """Step by step the same numbers as torch and optax, from records; see golden/make_golden.py."""
 
+import functools
 import json
 
 import jax
@@ -52,28 +53,37 @@ def classes(described):
     return {described["class"]}.union(*inner)
 
 
-@jax.jit
-def step(optimizer, params, state, grads):
-    updates, state = optimizer.update(grads, state, params)
-    params = add(params, updates)
-    return params, state, optimizer.averaged(params, state)
+# One program for all the cases of a record: compiling is what takes time, so little is optimized.
+@functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+def step(cases):
+    after = []
+    for optimizer, params, state, grads in cases:
+        updates, state = optimizer.update(grads, state, params)
+        params = add(params, updates)
+        after.append((params, state, optimizer.averaged(params, state)))
+    return after
 
 
-def follow(optimizer, shape, recorded):
-    """Our path, on the gradients that the library met.
+def follow(made, shapes, recorded):
+    """Our paths, on the gradients that the library met.
 
     Gradients at our own parameters would let a rate of 1000 blow one rounding up, step after step,
     until no digit is left of any rule. A record of averages does not hold the parameters it met.
     """
-    params = starts(shape)
-    state = optimizer.init(params)
-    grads = gradients(params)
-    rows = []
-    for row in recorded:
-        params, state, averaged = step(optimizer, params, state, grads)
-        rows.append(flat(averaged))
-        grads = gradients(params if averages(optimizer) else unflat(row, shape))
-    return np.stack(rows)
+    params = [starts(shape) for shape in shapes]
+    states = [optimizer.init(p) for optimizer, p in zip(made, params, strict=True)]
+    met = params
+    paths = []
+    for row in zip(*recorded, strict=True):
+        grads = [gradients(p) for p in met]
+        after = step(list(zip(made, params, states, grads, strict=True)))
+        params, states, averaged = zip(*after, strict=True)
+        paths.append([flat(a) for a in averaged])
+        if not isinstance(made[0], (optimizers.EMA, optimizers.PolyakAverage)):
+            met = [unflat(vector, shape) for vector, shape in zip(row, shapes, strict=True)]
+        else:
+            met = params
+    return [np.stack(path) for path in zip(*paths, strict=True)]
 
 
 def travelled(path, shape):
@@ -91,10 +101,6 @@ def roundings(path, shape):
     return np.cumsum(np.maximum.accumulate(sizes) * np.finfo(np.float64).eps)
 
 
-def averages(optimizer):
-    return isinstance(optimizer, (optimizers.EMA, optimizers.PolyakAverage))
-
-
 @pytest.mark.parametrize(
     "record",
     ABOUT["optimizers"],
@@ -103,20 +109,19 @@ def averages(optimizer):
 def test_the_path_is_the_recorded_one_at_normal_and_absurd_rates(record, x64):
     recorded = RECORDS[record["array"]]
     assert recorded.dtype == np.float64
-    column = 0
-    for shape, rate in record["cases"]:
-        optimizer = build(record["optimizer"]).with_rate(rate)
-        width = flat(starts(shape)).size
-        expected = recorded[:, column : column + width]
-        column += width
-        path = follow(optimizer, shape, expected)
-        error = np.abs(path - expected).max(axis=1)
-        allowed = TOLERANCE * travelled(expected, shape) + roundings(expected, shape)
+    shapes = [shape for shape, _ in record["cases"]]
+    ends = np.cumsum([flat(starts(shape)).size for shape in shapes])
+    assert ends[-1] == recorded.shape[1]
+    expected = np.split(recorded, ends[:-1], axis=1)
+    made = [build(record["optimizer"]).with_rate(rate) for _, rate in record["cases"]]
+    paths = follow(made, shapes, expected)
+    for (shape, rate), path, theirs in zip(record["cases"], paths, expected, strict=True):
+        error = np.abs(path - theirs).max(axis=1)
+        allowed = TOLERANCE * travelled(theirs, shape) + roundings(theirs, shape)
         late = np.argmax(error / allowed)
         assert np.all(error <= allowed), (
             f"{shape} at rate {rate:g}: off by {error[late]:.1e} at step {late}"
         )
-    assert column == recorded.shape[1]
 
 
 @pytest.mark.parametrize(

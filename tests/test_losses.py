@@ -1,3 +1,4 @@
+import functools
 import inspect
 import math
 
@@ -63,6 +64,15 @@ def summed(name, targets):
     return lambda predictions: jnp.sum(LOSSES[name].function(predictions, targets))
 
 
+# Compiling takes nearly all the time of these tests, and running next to none.
+fast_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@functools.cache
+def value_and_gradient(name):
+    return fast_jit(jax.value_and_grad(lambda z, y: jnp.sum(LOSSES[name].function(z, y))))
+
+
 def test_every_loss_of_the_module_has_a_name():
     functions = {
         name
@@ -89,13 +99,13 @@ def test_a_loss_gives_one_number_an_example(name):
 @every_loss
 def test_the_gradient_is_the_central_difference(name, x64):
     predictions, targets = example(name)
-    gradient = jax.grad(summed(name, targets))(predictions)
+    _, gradient = value_and_gradient(name)(predictions, targets)
     step = 1e-6
     flat = np.ravel(predictions)
     moved = np.tile(flat, (2 * flat.size, 1))
     moved[: flat.size] += step * np.eye(flat.size)
     moved[flat.size :] -= step * np.eye(flat.size)
-    values = jax.vmap(summed(name, targets))(moved.reshape(-1, *predictions.shape))
+    values = fast_jit(jax.vmap(summed(name, targets)))(moved.reshape(-1, *predictions.shape))
     difference = (values[: flat.size] - values[flat.size :]) / (2 * step)
     np.testing.assert_allclose(np.ravel(gradient), difference, rtol=1e-7, atol=1e-8)
     assert np.any(np.abs(gradient) > 0.1)
@@ -109,7 +119,7 @@ def test_huge_outputs_give_finite_losses_and_gradients(name):
     signs = jnp.where(jnp.arange(predictions.size) % 3 == 0, -1.0, 1.0)
     huge = 1e4 * signs.reshape(predictions.shape)
     for outputs in (huge, -huge):
-        values, gradient = jax.value_and_grad(summed(name, targets))(outputs)
+        values, gradient = value_and_gradient(name)(outputs, targets)
         assert np.isfinite(values)
         assert np.all(np.isfinite(gradient))
 
@@ -121,7 +131,7 @@ def test_gradients_at_kinks_and_ties_are_finite(name):
     if name in BY_CLASS:
         points = [jnp.zeros((N, K)), jnp.ones((N, K)), jax.nn.one_hot(targets, K)]
     for point in points:
-        values, gradient = jax.value_and_grad(summed(name, targets))(point)
+        values, gradient = value_and_gradient(name)(point, targets)
         assert np.isfinite(values)
         assert np.all(np.isfinite(gradient))
 
@@ -142,12 +152,22 @@ def test_a_loss_runs_under_jit_vmap_and_grad(name):
     predictions, targets = example(name, np.float32)
     function = LOSSES[name].function
     plain = function(predictions, targets)
-    np.testing.assert_allclose(jax.jit(function)(predictions, targets), plain, rtol=1e-5)
-    pair = jax.vmap(function)(jnp.stack([predictions] * 2), jnp.stack([targets] * 2))
-    np.testing.assert_allclose(pair, jnp.stack([plain] * 2), rtol=1e-5)
-    gradients = jax.vmap(jax.grad(lambda p, t: function(p[None], t[None])[0]))(predictions, targets)
-    together = jax.grad(summed(name, targets))(predictions)
-    np.testing.assert_allclose(gradients, together, rtol=1e-5, atol=1e-7)
+
+    @fast_jit
+    def all_ways(predictions, targets):
+        one = lambda p, t: function(p[None], t[None])[0]  # noqa: E731
+        return (
+            function(predictions, targets),
+            jax.vmap(one)(predictions, targets),
+            jax.vmap(jax.grad(one))(predictions, targets),
+        )
+
+    together, one_by_one, gradients = all_ways(predictions, targets)
+    np.testing.assert_allclose(together, plain, rtol=1e-5)
+    np.testing.assert_allclose(one_by_one, plain, rtol=1e-5)
+    total, gradient = value_and_gradient(name)(predictions, targets)
+    np.testing.assert_allclose(total, np.sum(plain), rtol=1e-5)
+    np.testing.assert_allclose(gradients, gradient, rtol=1e-5, atol=1e-7)
 
 
 @every_loss

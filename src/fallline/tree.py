@@ -36,18 +36,18 @@ def hyperparameters(cls: Class) -> Class:
     fixed = [field.name for field in fields if field.metadata.get("static")]
     leaves = [field.name for field in fields if field.name not in fixed]
 
-    # Not jax's register_dataclass: to it, two classes with equally many leaves are one structure, and
-    # jit may then run the one's program for the other (seen: Momentum's for Nesterov, 1 run in 10).
+    # Not jax's register_dataclass: it takes two classes with equally many leaves for one structure,
+    # and jit may then run the one's program for the other (seen: Momentum's for Nesterov's).
     def flatten_with_keys(instance: Any) -> tuple[Any, Any]:
         children, facts = flatten(instance)
         return zip(map(jax.tree_util.GetAttrKey, leaves), children, strict=True), facts
 
     def flatten(instance: Any) -> tuple[Any, Any]:
-        facts = (frozen, *(getattr(instance, name) for name in fixed))
+        facts = tuple(getattr(instance, name) for name in fixed)
         return tuple(getattr(instance, name) for name in leaves), facts
 
     def unflatten(facts: Any, children: Any) -> Any:
-        values = (*zip(leaves, children, strict=True), *zip(fixed, facts[1:], strict=True))
+        values = (*zip(leaves, children, strict=True), *zip(fixed, facts, strict=True))
         return frozen(**dict(values))
 
     jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)

@@ -177,6 +177,13 @@ def fit(
         bool,
         typer.Option("--resume", help="Go on with an unfinished run.", rich_help_panel=REST),
     ] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(
+            help="Seconds between two checkpoints, from which --resume goes on.",
+            rich_help_panel=REST,
+        ),
+    ] = 5.0,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, no curve.", rich_help_panel=REST)
     ] = False,
@@ -226,7 +233,15 @@ def fit(
 
     show = _Show(quiet=quiet or json)
     try:
-        fitted = run_fit(config, out=out, resume=resume, reporter=show)
+        fitted = run_fit(
+            config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=show
+        )
+    except KeyboardInterrupt:
+        # Before or between the trainings, which end in good order by themselves.
+        show.close()
+        if (out / "run.json").is_file():
+            screen.remark(f"Interrupted. Go on with:  fallline fit --resume --out {out}")
+        raise typer.Exit(130) from None
     finally:
         show.close()
     interrupted = fitted.result["stop_reason"] == "interrupted"

@@ -44,14 +44,16 @@ def runs(
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "model", "target", "score", "time", "when", "state"):
         right = name in ("score", "time")
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        justify = "right" if right else "left"
+        table.add_column(name, justify=justify, no_wrap=name != "run", overflow="fold")
     for row in found:
         style = {"finished": "green", "damaged": "red"}.get(row["state"], "yellow")
         cells = [
             row["run"],
             row["model"],
             row["target"],
-            row["metric"] and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
+            row["value"] is not None
+            and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
             row["seconds"] is not None and screen.duration(row["seconds"]),
             (row["created"] or "").replace("T", " ")[2:16],
         ]

@@ -19,7 +19,11 @@ def console(*, stderr: bool = False) -> Console:
     """A console that respects NO_COLOR, pipes and dumb terminals."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    out = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        # A file or a pipe has no edge to break lines at.
+        out.width = 1000
+    return out
 
 
 def complain(sentence: str) -> None:

@@ -14,8 +14,9 @@ from fallline.optimizers.base import hyperparameter_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NETWORK_DECAY = 0.1
-"""The weight decay of a network; chosen, like the cuts on a plateau, on benchmarks/README.md's tables."""
+NETWORK_DECAY, NETWORK_AVERAGE = 0.1, 0.99
+"""A network's weight decay and weight average; chosen, like the cuts on a plateau, on the tables of
+benchmarks/README.md."""
 
 MODELS = {"auto": None, "linear": models.Linear, "mlp": models.MLP}
 
@@ -49,6 +50,8 @@ class FitConfig:
         l2: penalty on squared weights.
         weight_decay: decoupled decay of the weights; None for 0.1 in a network, 0 in a linear model.
         clip_norm: longest gradient; longer ones are shortened to it.
+        average: predict with the exponentially weighted average of the weights over the steps, of which
+            this share is kept at each; None for 0.99 in a network and none in a linear model; 0 for none.
         drop: columns to leave out.
         seed: decides the split, the initial weights and the order of rows.
         hyperparameters: further numbers of the optimizer, by name.
@@ -76,6 +79,7 @@ class FitConfig:
     l2: float = 0.0
     weight_decay: float | None = None
     clip_norm: float | None = None
+    average: float | None = None
     drop: tuple[str, ...] = ()
     seed: int = 0
     hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
@@ -98,12 +102,20 @@ class FitConfig:
         for name in ("l1", "l2", "weight_decay"):
             stopping.positive(f"--{name.replace('_', '-')}", getattr(self, name), zero=True)
         stopping.positive("--clip-norm", self.clip_norm)
+        if self.average is not None and not 0 <= self.average < 1:
+            raise FalllineError(
+                f"The average must keep a share of at least 0 and below 1; it was given {self.average:g}."
+            )
         for name in ("validation", "test"):
             share = getattr(self, name)
-            if not isinstance(share, str) and not 0 <= share < 1:
+            if name == "test" and isinstance(share, str):
+                continue
+            if not isinstance(share, (int, float)) or not 0 <= share < 1:
                 raise FalllineError(
-                    f"The {name} share must be at least 0 and below 1; it was given {share:g}."
+                    f"The {name} share must be at least 0 and below 1; it was given {share!r}."
                 )
+        if not isinstance(self.seed, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise FalllineError(f"The seed must be a whole number; it was given {self.seed!r}.")
         if self.model == "auto" and not self.validation:
             raise FalllineError(
                 "--model auto compares two models on validation rows: give a --validation share above "
@@ -121,7 +133,7 @@ class FitConfig:
         """The optimizer with its schedule, decay and clipping.
 
         Args:
-            model: "linear" or "mlp", which differ in the decay that "auto" means.
+            model: "linear" or "mlp", which differ in the decay and the averaging they have by default.
             steps: updates of the whole run, for schedules that end with it.
             epoch: updates an epoch, the unit of schedules.
         """
@@ -149,12 +161,18 @@ class FitConfig:
             optimizer = optimizers.WeightDecay(optimizer, decay)
         if self.clip_norm:
             optimizer = optimizers.ClipByGlobalNorm(optimizer, self.clip_norm)
+        kept = self.average
+        if kept is None:
+            kept = NETWORK_AVERAGE if model == "mlp" else 0.0
+        if kept:
+            optimizer = optimizers.EMA(optimizer, kept)
         return optimizer
 
     def to_json(self) -> dict[str, Any]:
         """The config as JSON can hold it."""
         fields = dataclasses.asdict(self)
-        return {**fields, "patience": _infinite(self.patience)}
+        lists = {"hidden": list(self.hidden), "drop": list(self.drop)}
+        return {**fields, **lists, "patience": _infinite(self.patience)}
 
     @staticmethod
     def from_json(fields: dict[str, Any]) -> FitConfig:
@@ -168,9 +186,14 @@ class FitConfig:
             if name not in known:
                 raise FalllineError(f"A fit has no {name!r}: {nearest(name, known)}")
         values = dict(fields)
-        for name in ("hidden", "drop"):
-            if name in values:
-                values[name] = tuple(values[name])
+        if "hidden" in values:
+            units = values["hidden"]
+            several = isinstance(units, (list, tuple))
+            words = ",".join(map(str, units)) if several else str(units)  # pyright: ignore
+            values["hidden"] = parse_hidden(words) if words else ()
+        if "drop" in values:
+            names = values["drop"]
+            values["drop"] = (names,) if isinstance(names, str) else tuple(names)
         if values.get("patience") == "never":
             values["patience"] = float("inf")
         return FitConfig(**values)
@@ -233,7 +256,7 @@ def _parsed(name: str, text: str, current: Any) -> Any:
         return int(number) if number == int(number) else number
     if name == "patience":
         return parse_patience(text)
-    if isinstance(current, float) or name == "clip_norm":
+    if isinstance(current, float) or name in ("clip_norm", "weight_decay", "average"):
         return _number(f"--set {name}", text)
     return text
 

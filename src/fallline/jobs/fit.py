@@ -15,7 +15,7 @@ from fallline import losses, models
 from fallline.data.encode import learn
 from fallline.data.readers import read_table
 from fallline.data.split import split
-from fallline.descent import batches
+from fallline.descent import batches, stopping
 from fallline.descent.train import train
 from fallline.errors import FalllineError
 from fallline.jobs import measure
@@ -73,6 +73,7 @@ def fit(
     *,
     out: str | Path | None = None,
     resume: bool = False,
+    checkpoint_every: float = CHECKPOINT_SECONDS,
     **options: Any,
 ) -> TableRun:
     """Train a model on a table: what ``fallline fit`` does, from Python.
@@ -86,6 +87,7 @@ def fit(
         target: the column to predict; may be left out where the source names it.
         out: the folder to keep the run in; None keeps nothing on disk.
         resume: go on with the unfinished run in ``out``.
+        checkpoint_every: seconds between two checkpoints in ``out``.
         options: the fields of `fallline.jobs.config.FitConfig`.
 
     Returns:
@@ -97,7 +99,9 @@ def fit(
     named = str(data) if isinstance(data, (str, Path)) else None
     config = FitConfig.from_json({"data": named, "target": target, **options})
     table = None if named is not None else data
-    return run_fit(config, table=table, out=out, resume=resume)
+    return run_fit(
+        config, table=table, out=out, resume=resume, checkpoint_every=checkpoint_every
+    )
 
 
 def run_fit(
@@ -106,10 +110,12 @@ def run_fit(
     table: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
+    checkpoint_every: float = CHECKPOINT_SECONDS,
     reporter: Reporter | None = None,
 ) -> TableRun:
     """Do what a config asks for; see `fit`."""
     began = time.perf_counter()
+    stopping.positive("The time between checkpoints", checkpoint_every, zero=True)
     reporter = reporter or Reporter()
     folder = RunFolder(out) if out is not None else None
     if resume and (folder is None or not folder.exists):
@@ -123,18 +129,26 @@ def run_fit(
         facts = {"config": config.to_json(), "fingerprint": fingerprint}
         if resume:
             require_same(folder, facts)
+            folder.sweep()
             folder.mark("running")
         else:
             folder.create(facts)
-    rows = cut(read, target, config)
-    reporter.encoded(rows.encoder, rows.counts)
     names = ["linear", "mlp"] if config.model == "auto" else [config.model]
     runs: dict[str, Run] = {}
-    for name in names:
-        runs[name] = train_one(name, rows, config, folder, resume, reporter)
-        reporter.trained(name, runs[name])
-        if runs[name].stop.reason == "interrupted":
-            break
+    try:
+        rows = cut(read, target, config)
+        reporter.encoded(rows.encoder, rows.counts)
+        for name in names:
+            runs[name] = train_one(
+                name, rows, config, folder, resume, checkpoint_every, reporter
+            )
+            reporter.trained(name, runs[name])
+            if runs[name].stop.reason == "interrupted":
+                break
+    except FalllineError:
+        if folder is not None and not resume:
+            folder.discard()
+        raise
     best = min(runs, key=lambda name: validation_loss(runs[name]))
     interrupted = any(run.stop.reason == "interrupted" for run in runs.values())
     train_seconds = sum(run.seconds for run in runs.values())
@@ -167,13 +181,16 @@ def target_of(table: Table, config: FitConfig) -> str:
 
 
 def fingerprint_of(config: FitConfig, table: Table) -> str:
-    """What tells the same data from other data: a digest of the file, or of the frame's rows."""
+    """What tells the same data from other data: a digest of the files, or of the frame's rows."""
+    digest = hashlib.sha256()
     path = path_of(config.data)
-    if path is not None:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    digest = hashlib.sha256(repr(table.frame.schema).encode())
-    digest.update(table.frame.hash_rows(seed=0).to_numpy().tobytes())
+    if path is None:
+        digest.update(repr(table.frame.schema).encode())
+        digest.update(table.frame.hash_rows(seed=0).to_numpy().tobytes())
+    for file in (path, path_of(config.test) if isinstance(config.test, str) else None):
+        if file is not None:
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -250,8 +267,6 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
         other = read_table(
             config.test, like=table.frame.columns, text=encoder.text_columns
         )
-        if target not in other.frame.columns and other.target is not None:
-            target = other.target
         held_out = (encoder.features(other), encoder.targets(other))
     return Rows(encoder, (x[training], y[training]), part(validation), held_out)
 
@@ -286,6 +301,7 @@ def train_one(
     config: FitConfig,
     folder: RunFolder | None,
     resume: bool,
+    checkpoint_every: float,
     reporter: Reporter,
 ) -> Run:
     """Train one model on the encoded rows, from its last checkpoint where there is one."""
@@ -335,7 +351,7 @@ def train_one(
         seed=config.seed,
         callback=reporter.progress,
         keep=keep,
-        keep_every=CHECKPOINT_SECONDS,
+        keep_every=checkpoint_every,
         resume=snapshot,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -35,7 +36,8 @@ def write(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise unwritable(path, error) from None
 
 
@@ -103,11 +105,27 @@ def from_json(content: bytes, path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise damaged(path, str(error)) from None
     if not isinstance(value, dict):
         raise damaged(path, "it holds no JSON object")
     return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def sealed(facts: Mapping[str, Any]) -> bytes:
+    """JSON with a digest of itself, so that a single changed letter is noticed."""
+    return to_json({**facts, "digest": digest(to_json(dict(facts)))})
+
+
+def require_seal(facts: dict[str, Any], path: Path) -> None:
+    """Check what `sealed` wrote, once read back.
+
+    Raises:
+        FalllineError: if it has changed since.
+    """
+    rest = {name: value for name, value in facts.items() if name != "digest"}
+    if facts.get("digest") != digest(to_json(rest)):
+        raise damaged(path, "its content is not what was written")
 
 
 def damaged(path: Path, why: str) -> FalllineError:

@@ -16,6 +16,7 @@ checkpoints/NAME-STEP/   where training stood, each a folder of its own, whole o
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 import shutil
@@ -44,6 +45,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         """Name the folder; nothing is read or written yet."""
         self.path = Path(path).expanduser()
+        self._made = False
 
     @property
     def exists(self) -> bool:
@@ -56,11 +58,13 @@ class RunFolder:
         Raises:
             FalllineError: if the folder holds something already, or cannot be written.
         """
+        self._made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            taken = any(not entry.name.startswith(".") for entry in self.path.iterdir())
         except OSError as error:
             raise files.unwritable(self.path, error) from None
-        if any(entry for entry in self.path.iterdir() if not entry.name.startswith(".")):
+        if taken:
             raise FalllineError(
                 f"{self.path} is not empty; give another --out, or go on with --resume."
             )
@@ -71,7 +75,8 @@ class RunFolder:
         from fallline import __version__
 
         head = {"format": FORMAT, "version": VERSION, "fallline": __version__}
-        files.write(self.path / "run.json", files.to_json({**head, **facts}))
+        rest = {name: value for name, value in facts.items() if name not in (*head, "digest")}
+        files.write(self.path / "run.json", files.sealed({**head, **rest}))
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says.
@@ -90,9 +95,26 @@ class RunFolder:
             raise FalllineError(
                 f"{path} was written by a later Fallline ({facts.get('fallline')}); upgrade to read it."
             )
-        if not isinstance(facts.get("config"), dict):
-            raise files.damaged(path, "it names no config")
+        files.require_seal(facts, path)
         return facts
+
+    def discard(self) -> None:
+        """Take away a run that `create` began and that came to nothing; one with checkpoints stays."""
+        if any(self.path.glob("checkpoints/*")):
+            return
+        with contextlib.suppress(OSError):
+            (self.path / "run.json").unlink()
+            if self._made:
+                self.path.rmdir()
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for folder in (self.path, self.path / "checkpoints"):
+            for left in folder.glob(".*.tmp"):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
     def mark(self, status: str) -> None:
         """Note how the run stands: "running" or "interrupted"."""
@@ -164,7 +186,7 @@ class RunFolder:
         }
         digests = {n: files.digest(content) for n, content in contents.items()}
         about = {**facts, "seconds": snapshot.seconds, "files": digests}
-        files.write_folder(place, {**contents, "checkpoint.json": files.to_json(about)})
+        files.write_folder(place, {**contents, "checkpoint.json": files.sealed(about)})
         for old in self.checkpoints(name)[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -191,6 +213,7 @@ class RunFolder:
 
 def _read_checkpoint(place: Path) -> tuple[Snapshot, dict[str, Any]]:
     facts = files.from_json(files.read(place / "checkpoint.json"), place)
+    files.require_seal(facts, place)
     contents: dict[str, bytes] = {}
     for name, expected in facts["files"].items():
         contents[name] = files.read(place / name)

@@ -1,0 +1,86 @@
+"""What the documentation's build does beside MkDocs: formulas, and the page of commands.
+
+Formulas become MathML while the site is built, so that a page needs no script to show them and
+nothing from elsewhere. The page of commands is written from the commands themselves.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from latex2mathml.converter import convert
+
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+_COMMAND = re.compile(r"^<!-- command: (\w+) -->$", re.MULTILINE)
+_STYLE = re.compile(r"\[/?[a-z ]+\]")
+# A table cell may not hold a bare bar; these are what latex2mathml wants spelt otherwise.
+_SPELLING = {r"\tfrac": r"\frac", r"\|": r"\Vert "}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the description of a command in the place of its mark."""
+    return _COMMAND.sub(lambda match: command(match[1]), markdown)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Turn TeX into MathML."""
+    return _FORMULA.sub(lambda match: formula(match[2]), content)
+
+
+def formula(marked: str) -> str:
+    r"""MathML for ``\(...\)`` or ``\[...\]``."""
+    tex = html.unescape(marked.strip())
+    block = tex.startswith(r"\[")
+    tex = tex[2:-2].strip()
+    for ours, theirs in _SPELLING.items():
+        tex = tex.replace(ours, theirs)
+    mathml = convert(tex, display="block" if block else "inline")
+    return f'<div class="formula">{mathml}</div>' if block else mathml
+
+
+def command(name: str) -> str:
+    """The description of a command in Markdown, from its own help."""
+    import typer
+
+    from fallline.cli.main import app
+
+    context = typer.main.get_command(app).make_context("fallline", ["--version"], resilient_parsing=True)
+    described = context.command.commands[name]
+    arguments = [p for p in described.params if p.param_type_name == "argument"]
+    options = [p for p in described.params if p.param_type_name == "option"]
+    words = " ".join(f"[{p.human_readable_name}]" if not p.required else p.human_readable_name for p in arguments)
+    lines = [f"## `fallline {name}`", "", described.help, ""]
+    lines += ["```text", f"fallline {name} {words} [options]".replace("  ", " "), "```", ""]
+    if arguments:
+        lines += ["| argument | meaning |", "|---|---|"]
+        lines += [f"| `{p.human_readable_name}` | {cell(p.help)} |" for p in arguments]
+        lines += [""]
+    panels: dict[str, list[Any]] = {}
+    for option in options:
+        panels.setdefault(getattr(option, "rich_help_panel", None) or "Options", []).append(option)
+    for panel, members in panels.items():
+        lines += [f"### {panel}" if len(panels) > 1 else "", ""]
+        lines += ["| option | meaning | default |", "|---|---|---|"]
+        for option in members:
+            names = ", ".join(f"`{n}`" for n in option.opts)
+            meaning, _, noted = (option.help or "").partition("[default: ")
+            lines.append(f"| {names} | {cell(meaning)} | {default(option, noted)} |")
+        lines += [""]
+    return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def default(option: Any, noted: str) -> str:
+    """What an option is when it is not given."""
+    if noted:
+        return cell(noted.rstrip(" ]"))
+    value = option.default
+    if value is None or value is False or value == [] or callable(value):
+        return ""
+    return f"`{value}`"
+
+
+def cell(text: str | None) -> str:
+    """Text for a cell of a table, without rich's marks."""
+    return _STYLE.sub("", text or "").replace("|", "\\|").strip()

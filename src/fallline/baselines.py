@@ -130,7 +130,9 @@ def grid_search(
     while chunk := list(itertools.islice(product, _BLOCK)):
         tried = np.array(chunk)
         # One shape is one program: a short last block repeats its first point.
-        filled = np.concatenate([tried, np.repeat(tried[:1], min(total, _BLOCK) - len(tried), axis=0)])
+        filled = np.concatenate(
+            [tried, np.repeat(tried[:1], min(total, _BLOCK) - len(tried), axis=0)]
+        )
         values = np.asarray(evaluate(jnp.asarray(filled)))[: len(tried)]
         if values.ndim != 1:
             raise FalllineError(

@@ -149,9 +149,7 @@ def huber(
 
 
 @_loss("regression", link=_same)
-def log_cosh(
-    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
-) -> Float[Array, " n"]:
+def log_cosh(prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]) -> Float[Array, " n"]:
     r"""The logarithm of the hyperbolic cosine, $\log\cosh(z - y)$: a smooth Huber.
 
     Computed as $|r| + \log(1 + e^{-2|r|}) - \log 2$, which does not overflow.
@@ -182,9 +180,7 @@ def quantile(
 
 
 @_loss("regression", link=jnp.exp, scale_free=False)
-def poisson(
-    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]
-) -> Float[Array, " n"]:
+def poisson(prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]) -> Float[Array, " n"]:
     r"""Poisson's negative log-likelihood of counts, $e^z - y z$, less the constant $\log y!$.
 
     Args:

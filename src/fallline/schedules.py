@@ -41,7 +41,7 @@ class Schedule:
 
     def with_initial(self, rate: Number) -> Self:
         """The same schedule starting from another rate."""
-        return dataclasses.replace(self, **{"initial": rate})
+        return dataclasses.replace(self, initial=rate)
 
     def observe(self, value: Number) -> Self:
         """The schedule after an epoch that ended with this loss; most do not look at it."""

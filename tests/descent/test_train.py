@@ -399,6 +399,11 @@ def test_the_same_seed_is_the_same_run_and_another_is_not():
     assert not np.isin(other.history.loss, one.history.loss).any()
 
 
+def test_dropout_draws_anew_at_every_step():
+    still = fit_with_everything(optimizer=Adam(0.0), shuffle=False, epochs=4)
+    assert len(np.unique(still.history.loss)) == 16
+
+
 @pytest.mark.parametrize("seconds", [1e-9, 1e-3, 1e9])
 def test_a_run_does_not_depend_on_how_it_was_cut_into_calls(monkeypatch, seconds):
     whole, calls = fit_with_everything(), []
@@ -749,8 +754,9 @@ def test_the_rate_is_chosen_by_the_validation_loss_where_there_is_one():
     for rate in found.trials:
         run = fit(validation=HALF_WAY, patience=1e9, learning_rate=rate, epochs=TRIAL_STEPS)
         after[rate] = run.history.validation_loss[-1] if run.stop.reason == "epochs" else np.inf
-    np.testing.assert_allclose(list(found.trials.values()), list(after.values()), rtol=1e-4)
-    assert found.learning_rate == float(f"{min(after, key=after.get):.2g}")
+    # The tries look several times near their ends, hence about.
+    np.testing.assert_allclose(list(found.trials.values()), list(after.values()), rtol=0.02)
+    assert 0.5 < found.learning_rate / min(found.trials, key=found.trials.get) <= 1
 
 
 def test_a_run_with_a_chosen_rate_goes_on_with_that_rate():

@@ -39,7 +39,8 @@ def fit(
         ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", "-t", help="The column to predict.", rich_help_panel=DATA)
+        str | None,
+        typer.Option("--target", "-t", help="The column to predict.", rich_help_panel=DATA),
     ] = None,
     task: Annotated[
         str,
@@ -76,7 +77,8 @@ def fit(
         str, typer.Option(help="Of the hidden layers.", rich_help_panel=MODEL)
     ] = "relu",
     batch_norm: Annotated[
-        bool, typer.Option("--batch-norm", help="Normalise the hidden layers.", rich_help_panel=MODEL)
+        bool,
+        typer.Option("--batch-norm", help="Normalise the hidden layers.", rich_help_panel=MODEL),
     ] = False,
     dropout: Annotated[
         float, typer.Option(help="Share of hidden units dropped.", rich_help_panel=MODEL)
@@ -378,7 +380,9 @@ class _Show:
             refresh_per_second=10,
             disable=not self.err.is_terminal,
         )
-        self.task = self.bar.add_task(name.replace("mlp", "network"), total=epochs, words="compiling ...")
+        self.task = self.bar.add_task(
+            name.replace("mlp", "network"), total=epochs, words="compiling ..."
+        )
         self.bar.start()
 
     def progress(self, progress: Progress) -> bool:

@@ -17,7 +17,17 @@ RUNS = Path("runs")
 def name_of(data: str) -> str:
     """``"data/Sales 2024.csv.gz"`` -> ``"Sales-2024"``."""
     name = Path(data).name
-    for ending in (".gz", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json", ".npz", ".libsvm"):
+    for ending in (
+        ".gz",
+        ".csv",
+        ".tsv",
+        ".parquet",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".npz",
+        ".libsvm",
+    ):
         name = name.removesuffix(ending)
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
 

@@ -20,7 +20,8 @@ EXAMPLES = (
 def predict(
     run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
     data: Annotated[
-        str, typer.Argument(help="A table with the columns of the training table.", show_default=False)
+        str,
+        typer.Argument(help="A table with the columns of the training table.", show_default=False),
     ],
     out: Annotated[
         Path | None,

@@ -14,9 +14,7 @@ EXAMPLES = "[bold]Examples[/bold]\n\nfallline runs\n\nfallline runs elsewhere --
 
 def runs(
     folder: Annotated[Path, typer.Argument(help="The folder of runs.")] = Path("runs"),
-    json: Annotated[
-        bool, typer.Option("--json", help="A JSON object a line on stdout.")
-    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object a line on stdout.")] = False,
 ) -> None:
     """List the runs of a folder, oldest first: what was trained, how well, when."""
     from fallline.errors import FalllineError
@@ -52,8 +50,7 @@ def runs(
             row["run"],
             row["model"],
             row["target"],
-            row["value"] is not None
-            and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
+            row["value"] is not None and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
             row["seconds"] is not None and screen.duration(row["seconds"]),
             (row["created"] or "").replace("T", " ")[2:16],
         ]

@@ -304,9 +304,7 @@ def close_epoch(
     return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, validated, score)])
 
 
-def evaluate(
-    objective: Any, params: PyTree, state: PyTree, rows: Batch
-) -> tuple[Array, Array]:
+def evaluate(objective: Any, params: PyTree, state: PyTree, rows: Batch) -> tuple[Array, Array]:
     """Loss and score on rows, in blocks where there are many, so that memory stays small."""
     count = jax.tree.leaves(rows.x)[0].shape[0]
     if count <= 2 * _VALIDATION_BLOCK or not objective.weighted:
@@ -315,7 +313,9 @@ def evaluate(
     weights = jnp.ones(count) if rows.weights is None else rows.weights
 
     def block(leaf: Array) -> Array:
-        filled = jnp.pad(leaf, [(0, blocks * _VALIDATION_BLOCK - count)] + [(0, 0)] * (leaf.ndim - 1))
+        filled = jnp.pad(
+            leaf, [(0, blocks * _VALIDATION_BLOCK - count)] + [(0, 0)] * (leaf.ndim - 1)
+        )
         return filled.reshape(blocks, _VALIDATION_BLOCK, *leaf.shape[1:])
 
     cut = jax.tree.map(block, rows._replace(weights=weights))

@@ -53,7 +53,9 @@ def penalty(params: PyTree, l1: Any, l2: Any) -> Any:
     Biases, and the scale and shift of batch normalisation, are left alone.
     """
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    leaves = [x for path, x in leaves if not (path and getattr(path[-1], "key", "") in _UNPENALISED)]
+    leaves = [
+        x for path, x in leaves if not (path and getattr(path[-1], "key", "") in _UNPENALISED)
+    ]
     value: Any = 0.0
     if l1 is not None:
         value += l1 * sum(jnp.sum(jnp.abs(x)) for x in leaves)

@@ -29,8 +29,7 @@ from fallline.optimizers import Adam, Optimizer
 from fallline.optimizers import by_name as optimizer_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
     from jaxtyping import PyTree
 
@@ -308,7 +307,9 @@ def pose(
 
 
 @functools.partial(jax.jit, static_argnames=("model", "keep_best"))
-def _begin(model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, keep_best: bool) -> Any:
+def _begin(
+    model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, keep_best: bool
+) -> Any:
     key = jax.random.PRNGKey(seed)
     state: Any = {}
     if model is not None:
@@ -389,8 +390,8 @@ def descend(
     best_epoch = int(carry["best_epoch"]) if "best" in carry else 0
     if best_epoch:
         predictor = carry["best"]
-    reason = stopping.REASONS.get(code) or reason or (
-        "epochs" if step % plan.steps == 0 else "steps"
+    reason = (
+        stopping.REASONS.get(code) or reason or ("epochs" if step % plan.steps == 0 else "steps")
     )
     return Run(
         params=predictor["params"],
@@ -498,7 +499,9 @@ def _penalty(name: str, value: float | None) -> float | None:
 
 def _loss(loss: str | Callable[..., Any] | losses.Loss | None) -> losses.Loss:
     if loss is None:
-        raise FalllineError("A model needs a loss: name one, as in train(model, 'squared_error', data).")
+        raise FalllineError(
+            "A model needs a loss: name one, as in train(model, 'squared_error', data)."
+        )
     if isinstance(loss, losses.Loss):
         return loss
     if isinstance(loss, str):
@@ -636,4 +639,3 @@ def with_rate(optimizer: Optimizer, learning_rate: Any) -> Optimizer:
 def _initial(optimizer: Any) -> Any:
     rate = optimizer.learning_rate
     return rate.initial if callable(rate) else rate  # pyright: ignore
-

@@ -124,7 +124,9 @@ class FitConfig:
         if not self.hidden and self.model != "linear":
             raise FalllineError("A network needs at least one hidden layer: --hidden 64, say.")
         # Build everything once on a small scale, so that a wrong word is told before reading.
-        models.MLP(1, self.hidden or (1,), 1, self.activation, self.batch_norm, self.dropout, self.init)
+        models.MLP(
+            1, self.hidden or (1,), 1, self.activation, self.batch_norm, self.dropout, self.init
+        )
         if self.loss is not None:
             losses.by_name(self.loss)
         self.make_optimizer("mlp", steps=1, epoch=1)

@@ -99,9 +99,7 @@ def fit(
     named = str(data) if isinstance(data, (str, Path)) else None
     config = FitConfig.from_json({"data": named, "target": target, **options})
     table = None if named is not None else data
-    return run_fit(
-        config, table=table, out=out, resume=resume, checkpoint_every=checkpoint_every
-    )
+    return run_fit(config, table=table, out=out, resume=resume, checkpoint_every=checkpoint_every)
 
 
 def run_fit(
@@ -139,9 +137,7 @@ def run_fit(
         rows = cut(read, target, config)
         reporter.encoded(rows.encoder, rows.counts)
         for name in names:
-            runs[name] = train_one(
-                name, rows, config, folder, resume, checkpoint_every, reporter
-            )
+            runs[name] = train_one(name, rows, config, folder, resume, checkpoint_every, reporter)
             reporter.trained(name, runs[name])
             if runs[name].stop.reason == "interrupted":
                 break
@@ -264,9 +260,7 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
 
     held_out = part(test)
     if isinstance(config.test, str):
-        other = read_table(
-            config.test, like=table.frame.columns, text=encoder.text_columns
-        )
+        other = read_table(config.test, like=table.frame.columns, text=encoder.text_columns)
         held_out = (encoder.features(other), encoder.targets(other))
     return Rows(encoder, (x[training], y[training]), part(validation), held_out)
 
@@ -401,4 +395,3 @@ def summarise(
         "notes": encoder.notes,
         "run": None,
     }
-

@@ -78,4 +78,3 @@ class Model:
     def describe(self) -> dict[str, Any]:
         """The model as JSON can hold it; `fallline.models.from_description` reads it."""
         return {"class": type(self).__name__, **dataclasses.asdict(self)}
-

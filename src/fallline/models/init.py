@@ -60,6 +60,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "lecun": lecun,
 }
 
+
 def by_name(name: str) -> Initialiser:
     """Find an initialiser: ``"he"``, ``"normal:0.05"`` (with its deviation).
 

@@ -1,6 +1,6 @@
 """Optimizers: ``init(params) -> state``, ``update(grads, state, params) -> (updates, state)``."""
 
-from fallline.optimizers.adam import NAdam, Adam, AdamW, AMSGrad, Lion
+from fallline.optimizers.adam import Adam, AdamW, AMSGrad, Lion, NAdam
 from fallline.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
 from fallline.optimizers.base import OPTIMIZERS, Optimizer, by_name
 from fallline.optimizers.descent import SGD, Momentum, Nesterov

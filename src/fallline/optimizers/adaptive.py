@@ -100,9 +100,7 @@ class RMSprop(Optimizer):
             spread = jax.tree.map(lambda s, m: jax.nn.relu(s - m * m), square, new["mean"])
         direction = keep_type(lambda g, s: g / (jnp.sqrt(s) + self.epsilon), grads, spread)
         if self.momentum is not None:
-            direction = keep_type(
-                lambda d, v: self.momentum * v + d, direction, state["velocity"]
-            )
+            direction = keep_type(lambda d, v: self.momentum * v + d, direction, state["velocity"])
             new["velocity"] = direction
         return keep_type(lambda d: -rate * d, direction), new
 

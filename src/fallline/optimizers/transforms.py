@@ -182,7 +182,10 @@ class _Average(Transform):
         """One step of the wrapped optimizer; the parameters it leads to enter the average."""
         updates, state = self._inner(grads, state, params, unused)
         state = {**state, "count": state["count"] + 1}
-        return updates, {**state, "average": self._record(add(needed(self, params), updates), state)}
+        return updates, {
+            **state,
+            "average": self._record(add(needed(self, params), updates), state),
+        }
 
 
 @hyperparameters

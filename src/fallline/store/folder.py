@@ -90,7 +90,9 @@ class RunFolder:
             raise FalllineError(f"{self.path} {what}; 'fallline runs' lists the runs here.")
         facts = files.from_json(files.read(path), path)
         if facts.get("format") != FORMAT:
-            raise FalllineError(f"{path} was not written by Fallline; there is no run in this folder.")
+            raise FalllineError(
+                f"{path} was not written by Fallline; there is no run in this folder."
+            )
         if not isinstance(facts.get("version"), int) or facts["version"] > VERSION:
             raise FalllineError(
                 f"{path} was written by a later Fallline ({facts.get('fallline')}); upgrade to read it."

@@ -53,27 +53,27 @@ def normal_equation(
 
     Reference: Golub & Van Loan, "Matrix Computations", 4th ed., sections 5.5 and 6.1.
     """
-    X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
-    if X.ndim != 2 or y.ndim not in (1, 2) or len(X) != len(y) or len(X) == 0:
+    x, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
+    if x.ndim != 2 or y.ndim not in (1, 2) or len(x) != len(y) or len(x) == 0:
         raise FalllineError(
             f"The normal equation needs X of shape (n, d) and y of shape (n,) or (n, k); it was given "
-            f"{X.shape} and {y.shape}."
+            f"{x.shape} and {y.shape}."
         )
-    if not (np.isfinite(X).all() and np.isfinite(y).all()):
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise FalllineError("The normal equation needs finite numbers in X and y.")
     if not 0 <= ridge < np.inf:
         raise FalllineError(f"ridge must be a number of 0 or more; it was given {ridge!r}.")
-    share = np.ones(len(X)) if weights is None else np.asarray(weights, np.float64)
-    if share.shape != (len(X),) or (share < 0).any() or not share.sum() > 0:
+    share = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    if share.shape != (len(x),) or (share < 0).any() or not share.sum() > 0:
         raise FalllineError("weights must be one number of 0 or more a row, not all of them 0.")
     share = share / share.sum()
-    x_mean, y_mean = share @ X, share @ y
+    x_mean, y_mean = share @ x, share @ y
     root = np.sqrt(share)[:, None]
     targets = (y - y_mean).reshape(len(y), -1)
-    u, s, vt = np.linalg.svd(root * (X - x_mean), full_matrices=False)
-    cut = s > s.max(initial=0.0) * max(X.shape) * np.finfo(np.float64).eps
+    u, s, vt = np.linalg.svd(root * (x - x_mean), full_matrices=False)
+    cut = s > s.max(initial=0.0) * max(x.shape) * np.finfo(np.float64).eps
     gain = np.where(cut, s / np.where(cut, s * s + ridge, 1.0), 0.0)
-    w = (vt.T @ (gain[:, None] * (u.T @ (root * targets)))).reshape(X.shape[1], *y.shape[1:])
+    w = (vt.T @ (gain[:, None] * (u.T @ (root * targets)))).reshape(x.shape[1], *y.shape[1:])
     return w, np.asarray(y_mean - x_mean @ w)
 
 

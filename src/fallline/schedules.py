@@ -41,7 +41,7 @@ class Schedule:
 
     def with_initial(self, rate: Number) -> Self:
         """The same schedule starting from another rate."""
-        return dataclasses.replace(self, initial=rate)
+        return dataclasses.replace(self, initial=rate)  # pyright: ignore - subclasses are dataclasses
 
     def observe(self, value: Number) -> Self:
         """The schedule after an epoch that ended with this loss; most do not look at it."""
@@ -349,4 +349,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 def rate_at(learning_rate: Any, step: Step) -> Number:
     """The rate of a step, from a number or a schedule."""
-    return learning_rate(step) if callable(learning_rate) else learning_rate
+    if callable(learning_rate):
+        rate: Any = learning_rate(step)
+        return rate
+    return learning_rate

@@ -60,8 +60,7 @@ def sentence_of(call, *args) -> str:
         call(*args)
     text = str(caught.value)
     assert "\n" not in text
-    assert text[0].isupper() or text.startswith(("/", "encoder", "model", "run"))
-    assert "Traceback" not in text
+    assert text.endswith((".", ")")) or "fallline " in text
     return text
 
 
@@ -96,26 +95,22 @@ def test_round_trip(kept, colours):
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("name", "more"),
     [
-        {"loss": "hinge", "model": "linear"},
-        {"batch_norm": True, "dropout": 0.2},
-        {"hidden": (5,), "activation": "gelu"},
-        {"task": "regression", "loss": "quantile:0.9"},
+        ("iris", {"loss": "hinge"}),
+        ("iris", {"batch_norm": True, "dropout": 0.2}),
+        ("diabetes", {"loss": "quantile:0.9", "activation": "gelu"}),
     ],
-    ids=lambda more: next(iter(more.values())),
 )
-def test_round_trip_of_every_kind_of_part(tmp_path, more):
-    """Batch norm's state, a loss with a number, hidden layers, classes."""
+def test_round_trip_of_every_kind_of_part(tmp_path, name, more):
+    """A loss with a number, a loss without a link, the statistics of batch normalisation."""
     more = {"model": "mlp", "hidden": (4, 3), "learning_rate": 0.05, "epochs": 2} | more
-    fitted = fallline.fit("iris", out=tmp_path / "run", **more) if (
-        "task" not in more
-    ) else fallline.fit("diabetes", out=tmp_path / "run", **more)
-    name = fitted.config.data
+    fitted = fallline.fit(name, out=tmp_path / "run", **more)
     loaded = fallline.load(tmp_path / "run")
     assert np.array_equal(loaded.predict(name), fitted.predict(name))
     x = fitted.encoder.features(fitted.read(name))
     assert np.array_equal(loaded.run.outputs(x), fitted.run.outputs(x))
+    assert loaded.run.loss == fitted.run.loss
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -431,8 +426,8 @@ def test_json_keeps_every_float_and_no_nan():
 
 def test_safetensors_and_parquet_round_trips():
     arrays = {"a": np.float32(3.5), "b": np.arange(6).reshape(2, 3).T, "c": np.zeros((0, 2))}
-    back = files.from_safetensors(files.to_safetensors(
-        {n: np.asarray(a) for n, a in arrays.items()}), Path("x"))
+    content = files.to_safetensors({n: np.asarray(a) for n, a in arrays.items()})
+    back = files.from_safetensors(content, Path("x"))
     for name, array in arrays.items():
         assert back[name].shape == np.shape(array)
         assert np.array_equal(back[name], array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fallline.data.encode import Encoder
     from fallline.descent.batches import BatchPlan
     from fallline.descent.run import Progress, Run
+    from fallline.jobs.fit import Reporter
     from fallline.jobs.result import TableRun
 
 EXAMPLES = (
@@ -234,9 +235,10 @@ def fit(
     from fallline.jobs.fit import run_fit
 
     show = _Show(quiet=quiet or json)
+    reporter = cast("Reporter", show)
     try:
         fitted = run_fit(
-            config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=show
+            config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=reporter
         )
     except KeyboardInterrupt:
         # Before or between the trainings, which end in good order by themselves.

@@ -4,9 +4,9 @@ First the rate rises exponentially on throw-away parameters, a few steps at each
 blows up (Smith, "Cyclical learning rates for training neural networks", WACV 2017). Where the curve has
 made 95 % of its fall is within a factor of about ten of a good rate, whatever the optimizer, but a single
 rising curve cannot tell more: its early rates have had fewer steps, its late ones start from where the
-others led. So five rates around that point are each given the same short run from the same start. The one that
-ends with the lowest loss on the validation rows (without such rows, on the batches) is taken, times 0.6: a
-short run flatters high rates, since neither noise nor overfitting has caught up with them.
+others led. So five rates around that point are each given the same short run from the same start. The one
+that ends with the lowest loss on the validation rows (without such rows, on the batches) is taken, times
+0.6: a short run flatters high rates, since neither noise nor overfitting has caught up with them.
 
 Every try goes through the compiled loop of the run itself: nothing is compiled again, unless the run has a
 schedule that changes from step to step, which the tries do without.

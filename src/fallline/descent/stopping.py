@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from fallline.errors import FalllineError
 from fallline.tree import as_floats, hyperparameters
@@ -80,8 +82,10 @@ def positive(name: str, value: Any, *, whole: bool = False, zero: bool = False) 
     """
     if value is None:
         return
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if number and (value > 0 or (zero and value == 0)) and (not whole or float(value).is_integer()):
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):  # pyright: ignore
+        number = float(value)
+    if (number > 0 or (zero and number == 0)) and (not whole or number.is_integer()):
         return
     kind = "a whole number" if whole else "a number"
     bound = "of 0 or more" if zero else "above 0"

@@ -97,7 +97,7 @@ class Problem:
 
 def train(
     model: Model | Callable[[Any, Any], Any],
-    loss: str | Callable[..., Any] | None = None,
+    loss: str | losses.Loss | Callable[..., Any] | None = None,
     data: Any = None,
     *,
     params: PyTree | None = None,
@@ -190,15 +190,15 @@ def train(
     )
     stopping.positive("The time budget", time_budget)
     range_test, began = None, time.perf_counter()
-    if learning_rate == "auto" and resume is None:
+    if learning_rate == "auto" and resume is not None:
+        carry = tree.from_arrays(problem.begin(problem.optimizer), resume.arrays)
+        found = float(f"{float(_initial(carry['optimizer'])):.2g}")
+        problem.optimizer = with_rate(problem.optimizer, found)
+    elif learning_rate == "auto":
         from fallline.descent.range_test import find_learning_rate
 
         range_test = find_learning_rate(problem)
         problem.optimizer = with_rate(problem.optimizer, range_test.learning_rate)
-    elif learning_rate == "auto":
-        carry = tree.from_arrays(problem.begin(problem.optimizer), resume.arrays)
-        found = float(f"{float(_initial(carry['optimizer'])):.2g}")
-        problem.optimizer = with_rate(problem.optimizer, found)
     spent = time.perf_counter() - began
     run = descend(problem, callback, keep, keep_every, resume, time_budget, spent)
     run.model = model if isinstance(model, Model) else None
@@ -209,7 +209,7 @@ def train(
 
 def pose(
     model: Model | Callable[[Any, Any], Any],
-    loss: str | Callable[..., Any] | None,
+    loss: str | losses.Loss | Callable[..., Any] | None,
     data: Any,
     *,
     params: PyTree | None = None,
@@ -272,14 +272,15 @@ def pose(
     total = min(steps or math.inf, (epochs or math.inf) * plan.steps)
     if patience is None:
         patience = math.inf if held_out is None else max(10, math.ceil(200 / plan.steps))
-    if isinstance(optimizer, str):
-        optimizer = optimizer_by_name(optimizer)
-    optimizer = optimizer or Adam()
-    if not isinstance(optimizer, Optimizer):
+    chosen: Any = (
+        optimizer_by_name(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
+    )
+    if not isinstance(chosen, Optimizer):
         raise FalllineError(
             "The optimizer must be one of fallline.optimizers, or its name; from_optax wraps one of "
-            f"optax's. It was given {optimizer!r}."
+            f"optax's. It was given {chosen!r}."
         )
+    optimizer = chosen
     if learning_rate is not None and learning_rate != "auto":
         optimizer = with_rate(optimizer, learning_rate)
     if params is not None:
@@ -611,16 +612,19 @@ def _hold_out(
     rows: Batch, validation: Any, seed: int, *, labelled: bool
 ) -> tuple[Batch, Batch | None]:
     """Split validation rows off, or take those given."""
-    if validation is None or (isinstance(validation, numbers.Real) and validation == 0):
+    if validation is None:
         return rows, None
     if not isinstance(validation, numbers.Real):
         return rows, _labelled(validation) if labelled else Batch(jax.tree.map(_array, validation))
-    if not 0 < validation < 1:
+    share = float(validation)
+    if share == 0:
+        return rows, None
+    if not 0 < share < 1:
         raise FalllineError(
-            f"The validation share must be at least 0 and below 1; it was given {validation:g}."
+            f"The validation share must be at least 0 and below 1; it was given {share:g}."
         )
     count = _count(rows)
-    held = min(max(1, round(count * validation)), count - 1)
+    held = min(max(1, round(count * share)), count - 1)
     if held < 1:
         raise FalllineError(f"{count} row is too few to hold out validation rows.")
     order = batches.generator(seed, 2**63).permutation(count)

@@ -324,10 +324,9 @@ def train_one(
         found = folder.load_checkpoint(name)
         if found is not None:
             snapshot, facts = found
-    keep = None
-    if folder is not None:
 
-        def keep(snapshot: Snapshot, learning_rate: float) -> None:
+    def keep(snapshot: Snapshot, learning_rate: float) -> None:
+        if folder is not None:
             folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate})
 
     return train(
@@ -344,7 +343,7 @@ def train_one(
         l2=config.l2,
         seed=config.seed,
         callback=reporter.progress,
-        keep=keep,
+        keep=keep if folder is not None else None,
         keep_every=checkpoint_every,
         resume=snapshot,
     )

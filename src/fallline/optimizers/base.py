@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     State = dict[str, Any]
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
+
+Kind = TypeVar("Kind", bound="Optimizer")
 
 
 class Optimizer:
@@ -93,7 +95,7 @@ class Optimizer:
         return import_optax().GradientTransformationExtraArgs(self.init, self.update)
 
 
-def register(cls: type[Optimizer]) -> type[Optimizer]:
+def register(cls: type[Kind]) -> type[Kind]:
     """Enter an optimizer class into ``OPTIMIZERS`` under its name in lower case."""
     OPTIMIZERS[cls.__name__.lower()] = cls
     return cls

@@ -1,0 +1,1 @@
+"""Fallline beside its peers: ratios from one run, interleaved, medians of several rounds."""

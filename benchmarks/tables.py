@@ -26,7 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 SETS = {
-    "california_housing": ("california_housing.csv", ["--target", "median_house_value"], "mlp", 0.79),
+    "california_housing": (
+        "california_housing.csv",
+        ["--target", "median_house_value"],
+        "mlp",
+        0.79,
+    ),
     "diamonds": ("diamonds.csv", ["--target", "price"], "mlp", 0.98),
     "adult": ("adult.csv", ["--target", "income"], "mlp", 0.853),
     "mnist10k": ("mnist10k.npz", [], "mlp", 0.953),
@@ -72,7 +77,13 @@ def main() -> None:
                 fit += ["--model", kind, "--json"]
                 kinds = ["linear"] if kind == "linear" else ["mlp", "mlp-early"]
                 peers = {
-                    f"scikit-learn {k}": [sys.executable, "-m", "benchmarks.peers.sklearn_table", name, k]
+                    f"scikit-learn {k}": [
+                        sys.executable,
+                        "-m",
+                        "benchmarks.peers.sklearn_table",
+                        name,
+                        k,
+                    ]
                     for k in kinds
                 }
                 runs = results.setdefault(name, {})

@@ -15,8 +15,13 @@ from latex2mathml.converter import convert
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 _COMMAND = re.compile(r"^<!-- command: (\w+) -->$", re.MULTILINE)
 _STYLE = re.compile(r"\[/?[a-z ]+\]")
-# A table cell may not hold a bare bar; these are what latex2mathml wants spelt otherwise.
-_SPELLING = {r"\tfrac": r"\frac", r"\|": r"\Vert "}
+_UNTYPED = re.compile(r" *\(<code>(<[^>]*>)*Any(</[^>]*>)*</code>\)")
+# What latex2mathml would set otherwise: sizes of fractions, bars, the space after a name.
+_SPELLING = {
+    re.compile(r"\\tfrac"): r"\\frac",
+    re.compile(r"\\\|"): r"\\Vert ",
+    re.compile(r"\\(log|cosh|tanh)(?=\s*\\?[a-z0-9])"): r"\\\1\\,",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -25,8 +30,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn TeX into MathML."""
-    return _FORMULA.sub(lambda match: formula(match[2]), content)
+    """Turn TeX into MathML; leave out types that say nothing."""
+    return _UNTYPED.sub("", _FORMULA.sub(lambda match: formula(match[2]), content))
 
 
 def formula(marked: str) -> str:
@@ -35,7 +40,7 @@ def formula(marked: str) -> str:
     block = tex.startswith(r"\[")
     tex = tex[2:-2].strip()
     for ours, theirs in _SPELLING.items():
-        tex = tex.replace(ours, theirs)
+        tex = ours.sub(theirs, tex)
     mathml = convert(tex, display="block" if block else "inline")
     return f'<div class="formula">{mathml}</div>' if block else mathml
 
@@ -46,16 +51,15 @@ def command(name: str) -> str:
 
     from fallline.cli.main import app
 
-    context = typer.main.get_command(app).make_context("fallline", ["--version"], resilient_parsing=True)
-    described = context.command.commands[name]
+    described: Any = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     arguments = [p for p in described.params if p.param_type_name == "argument"]
     options = [p for p in described.params if p.param_type_name == "option"]
-    words = " ".join(f"[{p.human_readable_name}]" if not p.required else p.human_readable_name for p in arguments)
+    words = [p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments]
     lines = [f"## `fallline {name}`", "", described.help, ""]
-    lines += ["```text", f"fallline {name} {words} [options]".replace("  ", " "), "```", ""]
+    lines += ["```text", " ".join(["fallline", name, *words, "[options]"]), "```", ""]
     if arguments:
         lines += ["| argument | meaning |", "|---|---|"]
-        lines += [f"| `{p.human_readable_name}` | {cell(p.help)} |" for p in arguments]
+        lines += [f"| `{p.name.upper()}` | {cell(p.help)} |" for p in arguments]
         lines += [""]
     panels: dict[str, list[Any]] = {}
     for option in options:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from griffe import Attribute, Class, Expr, ExprAttribute, ExprCall, ExprName, Extension
+from griffe import Attribute, Class, Expr, ExprCall, ExprName, Extension
 
 
 class Hyperparameters(Extension):
@@ -16,8 +16,11 @@ class Hyperparameters(Extension):
     def on_class_members(self, *, cls: Class, **_: Any) -> None:
         """Rewrite the decorator and the defaults before dataclasses are looked at."""
         for decorator in cls.decorators:
-            if isinstance(decorator.value, Expr) and decorator.value.canonical_name == "hyperparameters":
-                decorator.value = ExprAttribute([ExprName("dataclasses"), ExprName("dataclass")])
+            if (
+                isinstance(decorator.value, Expr)
+                and decorator.value.canonical_name == "hyperparameters"
+            ):
+                decorator.value = ExprName("dataclasses.dataclass")
         for member in cls.members.values():
             value = member.value if isinstance(member, Attribute) else None
             if isinstance(value, ExprCall) and value.canonical_name == "static":

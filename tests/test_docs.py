@@ -3,10 +3,10 @@
 A page's blocks run in order, in one folder of their own:
 
 - ``python`` blocks in one namespace; blocks with ``>>>`` through doctest, where ``...`` stands for anything;
-- ``console`` blocks: a line ``$ command`` runs in a shell with this environment's own ``fallline``, and must
-  exit 0, or with the code that a comment before the block says (``<!-- exits: 2 -->``). Lines below it
-  are what it must print, where ``...`` stands for anything. A line ``^C`` presses Ctrl-C. Lines that set up an
-  environment are not run; the files they name must be there;
+- ``console`` blocks: a line ``$ command`` runs in a shell with this environment's own ``fallline``,
+  and must exit 0, or with the code that a comment before the block says (``<!-- exits: 2 -->``). Lines
+  below it are what it must print, where ``...`` stands for anything. A line ``^C`` presses Ctrl-C.
+  Lines that set up an environment are not run; the files they name must be there;
 - other languages are not run; nor is a block after ``<!-- not run: why -->``.
 """
 
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,9 @@ FENCE = re.compile(
     r"(?P<body>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
-SET_UP = re.compile(r"^(python3? -m venv|\.venv/bin/(pip|python|mkdocs|ruff|pyright|lint-imports)|pip|git|cd) ")
+SET_UP = re.compile(
+    r"^(python3? -m venv|python tests/|pip|\.venv/bin/(pip|python|mkdocs|ruff|pyright|lint-imports))\b"
+)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LANGUAGES = {"python", "console", "text", "toml", "json", "yaml"}
 
@@ -108,9 +111,8 @@ def check_set_up(block: Block, command: str) -> None:
         for flag in ("-c", "-r"):
             if flag in words:
                 assert (ROOT / words[words.index(flag) + 1]).is_file(), f"{block}: {command}"
-        import tomllib
-
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        extras = project["optional-dependencies"]
         for named in re.findall(r"\[([\w,]+)\]", command):
             assert set(named.split(",")) <= set(extras), f"{block}: {command}"
     for word in words[1:]:
@@ -147,7 +149,9 @@ def run_console(block: Block, folder: Path, environment: dict[str, str]) -> None
         require_output(block, command, expected, printed)
 
 
-def in_shell(command: str, folder: Path, environment: dict[str, str], *, stops: bool) -> tuple[int, str]:
+def in_shell(
+    command: str, folder: Path, environment: dict[str, str], *, stops: bool
+) -> tuple[int, str]:
     """The exit code of a command and what it printed; with ``stops``, Ctrl-C once it trains."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", command],
@@ -166,7 +170,8 @@ def in_shell(command: str, folder: Path, environment: dict[str, str], *, stops: 
         for line in process.stdout:
             heard += line
             if line.startswith("fallline predicts"):
-                time.sleep(0.5)
+                # Ctrl-C in the middle of training, not of compiling.
+                time.sleep(1.5)
                 os.killpg(process.pid, signal.SIGINT)
                 break
     rest = process.communicate(timeout=300)[0]

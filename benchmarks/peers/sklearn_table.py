@@ -17,7 +17,7 @@ from fallline.data.split import split
 TARGETS = {"california_housing": "median_house_value", "diamonds": "price", "adult": "income"}
 
 
-def data(name: str):  # noqa: ANN201
+def data(name: str):
     """Raw features, target, and which columns are numbers and which categories."""
     folder = Path(os.environ.get("FALLLINE_DATA", "."))
     if name in TARGETS:
@@ -30,14 +30,19 @@ def data(name: str):  # noqa: ANN201
         return frame, y, numbers, [c for c in frame.columns if c not in numbers]
     if name == "mnist10k":
         arrays = np.load(folder / "mnist10k.npz")
-        return arrays["images"].reshape(len(arrays["images"]), -1) / 255.0, arrays["labels"], None, None
+        return (
+            arrays["images"].reshape(len(arrays["images"]), -1) / 255.0,
+            arrays["labels"],
+            None,
+            None,
+        )
     from sklearn.datasets import load_diabetes, load_digits
 
     X, y = {"digits": load_digits, "diabetes": load_diabetes}[name](return_X_y=True)
     return (X / 16.0 if name == "digits" else X), y, None, None
 
 
-def model(name: str, kind: str, regression: bool):  # noqa: ANN201
+def model(name: str, kind: str, regression: bool):
     """The estimator: scikit-learn's at settings that reach the score soonest."""
     if kind == "linear":
         if regression:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jaxtyping import Array, Float
-    from numpy.typing import ArrayLike
 
 MOST_POINTS = 50_000_000
 _BLOCK = 65_536
@@ -64,8 +63,10 @@ def normal_equation(
     if not 0 <= ridge < np.inf:
         raise FalllineError(f"ridge must be a number of 0 or more; it was given {ridge!r}.")
     share = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
-    if share.shape != (len(x),) or (share < 0).any() or not share.sum() > 0:
-        raise FalllineError("weights must be one number of 0 or more a row, not all of them 0.")
+    if share.shape != (len(x),) or (share < 0).any() or not 0 < share.sum() < np.inf:
+        raise FalllineError(
+            "weights must be one finite number of 0 or more a row, not all of them 0."
+        )
     share = share / share.sum()
     x_mean, y_mean = share @ x, share @ y
     root = np.sqrt(share)[:, None]
@@ -112,7 +113,10 @@ def grid_search(
     Raises:
         FalllineError: if the box is empty, or the grid has more than 50 million points.
     """
-    bounds = np.asarray(box, np.float64)
+    try:
+        bounds = np.asarray(box, np.float64)
+    except (TypeError, ValueError):
+        bounds = np.zeros(0)
     if bounds.ndim != 2 or bounds.shape[1] != 2 or not (bounds[:, 0] < bounds[:, 1]).all():
         raise FalllineError("A box is a pair (low, high) for each parameter, with low below high.")
     if points < 2:
@@ -152,7 +156,8 @@ def coarse_to_fine_search(
 ) -> SearchResult:
     """Search a grid, then a finer one around its best point, and so on.
 
-    Each round's box is two cells of the last one's grid wide on each side. Only as good as the first grid is
+    Each round's box is two cells of the last one's grid wide on each side, and at most half as wide as the
+    last. Only as good as the first grid is
     fine: a narrow valley between its points is never seen.
 
     Args:
@@ -169,18 +174,17 @@ def coarse_to_fine_search(
     """
     if rounds < 1:
         raise FalllineError(f"A search needs at least one round; it was given {rounds}.")
-    whole: ArrayLike = box
-    bounds = np.asarray(whole, np.float64)
+    bounds: Any = box
     result: SearchResult | None = None
     boxes: list[np.ndarray] = []
     evaluations = 0
     for _ in range(rounds):
-        found = grid_search(f, [(low, high) for low, high in bounds], points)
-        boxes.append(bounds)
+        found = grid_search(f, bounds, points)
+        boxes.append(found.boxes[0])
         evaluations += found.evaluations
         if result is None or found.fun < result.fun:
             result = found
-        reach = 2 * (bounds[:, 1] - bounds[:, 0]) / (points - 1)
+        reach = np.ptp(boxes[-1], axis=1) * min(2 / (points - 1), 0.25)
         outer = boxes[0]
         bounds = np.stack(
             [
@@ -189,5 +193,8 @@ def coarse_to_fine_search(
             ],
             axis=1,
         )
+        if not (bounds[:, 0] < bounds[:, 1]).all():
+            # As fine as double precision can tell points apart.
+            break
     assert result is not None
     return SearchResult(result.x, result.fun, evaluations, boxes)

@@ -176,6 +176,7 @@ def test_auto_keeps_the_better_model(rng):
     assert bowl.result["train_seconds"] > bowl.run.seconds
     alone = fallline.fit({"a": a, "b": b, "y": a * a + b * b}, model="mlp", **options)
     assert same(alone, bowl)
+    assert alone.result["value"] == bowl.result["value"]
     assert list(alone.result["candidates"]) == ["mlp"]
 
 
@@ -245,10 +246,11 @@ def test_poisson_end_to_end(rng):
     x = rng.normal(size=600)
     y = rng.poisson(np.exp(1.0 + 0.7 * x))
     fitted = fallline.fit(
-        {"x": x, "y": y}, target="y", model="linear", loss="poisson", epochs=300, learning_rate=0.05
+        {"x": x, "y": y}, target="y", model="linear", loss="poisson", epochs=300, learning_rate=0.05,
+        patience=float("inf"),
     )
     rate = fitted.predict({"x": np.array([-1.0, 0.0, 1.0])})
-    np.testing.assert_allclose(rate, np.exp([0.3, 1.0, 1.7]), rtol=0.1)
+    np.testing.assert_allclose(rate, np.exp([0.3, 1.0, 1.7]), rtol=0.15)
     assert fitted.result["task"] == "regression"
 
 
@@ -311,7 +313,9 @@ def test_constant_and_nearly_constant_features(colours):
     data = {**colours, "one": np.ones(150), "nearly": nearly, "rare": (np.arange(150) == 7) * 1.0}
     fitted = fallline.fit(data, **QUICK | {"epochs": 200, "learning_rate": 0.05})
     assert fitted.result["value"] > 0.99
-    assert any(note.startswith("one") or "one" in note.split() for note in fitted.result["notes"])
+    assert "'one'" in fitted.result["notes"][0]
+    assert "constant, left out" in fitted.result["notes"][0]
+    assert "nearly" in fitted.encoder.feature_names
     assert np.isfinite(fitted.predict(data)).all()
 
 
@@ -351,8 +355,11 @@ def test_test_rows_change_nothing_but_the_measure(colours):
     changed["colour"][test] = "violet"
     first, second = fallline.fit(colours, **QUICK), fallline.fit(changed, **QUICK)
     assert same(first, second)
-    # What was learned of the table is the same, notes on rare levels included.
-    assert first.encoder == second.encoder
+    # All that was learned is the same; why it is a regression may count all rows.
+    learned = [dataclasses.replace(f.encoder.goal, why="") for f in (first, second)]
+    assert learned[0] == learned[1]
+    assert first.encoder.numbers == second.encoder.numbers
+    assert first.encoder.categories == second.encoder.categories
     assert first.result["value"] != second.result["value"]
 
 
@@ -425,17 +432,16 @@ def test_the_rate_found_is_the_same_each_time(colours):
 
 def unwrapped(optimizer) -> list[str]:
     names = [type(optimizer).__name__]
-    while hasattr(optimizer, "inner"):
-        optimizer = optimizer.inner
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
         names.append(type(optimizer).__name__)
     return names
 
 
 def test_decay_and_clipping_reach_the_optimizer():
     def made(model="mlp", **fields):
-        return FitConfig(learning_rate=0.1, schedule="constant", **fields).make_optimizer(
-            model, 100, 10
-        )
+        config = FitConfig(learning_rate=0.1, schedule="constant", **{"average": 0.0} | fields)
+        return config.make_optimizer(model, 100, 10)
 
     assert unwrapped(made("linear", optimizer="sgd")) == ["SGD"]
     assert unwrapped(made(optimizer="sgd")) == ["WeightDecay", "SGD"]
@@ -445,6 +451,9 @@ def test_decay_and_clipping_reach_the_optimizer():
         "WeightDecay",
         "SGD",
     ]
+    averaged = made(optimizer="sgd", weight_decay=0.0, average=None)
+    assert unwrapped(averaged) == ["EMA", "SGD"]
+    assert unwrapped(made("linear", optimizer="sgd", average=None)) == ["SGD"]
     adamw = made(optimizer="adamw", weight_decay=0.3)
     assert unwrapped(adamw) == ["AdamW"]
     assert adamw.weight_decay == 0.3
@@ -462,8 +471,8 @@ def _weights(colours, **more) -> np.ndarray:
 
 def test_penalties_and_decay_shorten_the_weights(colours):
     free = _weights(colours)
-    for more in ({"l1": 0.3}, {"l2": 1.0}, {"weight_decay": 1.0}):
-        assert _weights(colours, **more).sum() < 0.8 * free.sum(), more
+    for more in ({"l1": 0.3}, {"l2": 1.0}, {"weight_decay": 2.0}):
+        assert _weights(colours, **more).sum() < 0.9 * free.sum(), more
     # Ridge in closed form: with the encoder's standardised columns, the same minimum.
     fitted = fallline.fit(
         colours, l2=1.0, test=0.0, validation=0.0, **QUICK | {"epochs": 600, "learning_rate": 0.02}
@@ -663,8 +672,8 @@ def test_from_python_the_forms_are_lenient():
         ({"l2": float("nan")}, "--l2 must be"),
         ({"weight_decay": -1}, "--weight-decay must be"),
         ({"clip_norm": 0}, "--clip-norm must be a number above 0"),
-        ({"dropout": 1.0}, "dropout"),
-        ({"dropout": -0.5}, "dropout"),
+        ({"dropout": 1.0}, "Dropout needs a rate of at least 0"),
+        ({"dropout": -0.5}, "Dropout needs a rate of at least 0"),
         ({"activation": "rely"}, "did you mean 'relu'"),
         ({"optimizer": "adm"}, "did you mean 'adam'"),
         ({"model": "mpl"}, "did you mean 'mlp'"),
@@ -797,10 +806,10 @@ def real(name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "floor", "options"),
     [
-        ("california_housing.csv", 0.78, {"target": "median_house_value", "model": "mlp"}),
+        ("california_housing.csv", 0.79, {"target": "median_house_value", "model": "mlp"}),
         ("diamonds.csv", 0.98, {"target": "price", "model": "mlp"}),
-        ("adult.csv", 0.846, {"target": "income", "model": "mlp"}),
-        ("mnist10k.npz", 0.948, {"model": "mlp", "target": "labels"}),
+        ("adult.csv", 0.85, {"target": "income", "model": "mlp"}),
+        ("mnist10k.npz", 0.953, {"model": "mlp", "target": "labels"}),
     ],
 )
 def test_real_tables(name, floor, options):

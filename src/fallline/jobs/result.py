@@ -120,7 +120,9 @@ class TableRun:
 
     def __repr__(self) -> str:
         r = self.result
-        return f"<TableRun: {r['model']}, {r['metric']} {r['value']:.4f} ({r['measured_on']} rows)>"
+        # Equal targets have no R2: NaN, and null in JSON.
+        value = "-" if r["value"] is None else f"{r['value']:.4f}"
+        return f"<TableRun: {r['model']}, {r['metric']} {value} ({r['measured_on']} rows)>"
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:

@@ -1,0 +1,61 @@
+"""The range test's promise: within a factor of 3 of the best rate of a 13-point grid, on real tables.
+
+``benchmarks/learning_rate.py`` measures more optimizers and longer runs, and says where it fails.
+"""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fallline import models, train
+from fallline.data.readers import read_table
+from fallline.jobs.config import FitConfig
+from fallline.jobs.fit import cut, loss_for, target_of
+
+FOLDER = os.environ.get("FALLLINE_DATA")
+PROBLEMS = [
+    ("california_housing.csv", "median_house_value", "mlp"),
+    ("diamonds.csv", "price", "mlp"),
+    ("adult.csv", "income", "mlp"),
+    ("adult.csv", "income", "linear"),
+    ("mnist10k.npz", None, "mlp"),
+]
+
+
+@pytest.mark.skipif(FOLDER is None, reason="FALLLINE_DATA names no folder with the real tables")
+@pytest.mark.parametrize(("file", "target", "kind"), PROBLEMS)
+def test_the_chosen_rate_is_near_the_best_of_a_grid_or_as_good(file, target, kind):
+    path = str(Path(FOLDER) / file)
+    config = FitConfig(data=path, target=target)
+    table = read_table(path)
+    rows = cut(table, target_of(table, config), config)
+    loss, outputs = loss_for(config, rows.encoder)
+    inputs = rows.training[0].shape[1]
+    model = (
+        models.Linear(inputs, outputs) if kind == "linear" else models.MLP(inputs, (32,), outputs)
+    )
+
+    def descend(rate):
+        run = train(
+            model,
+            loss,
+            rows.training,
+            validation=rows.validation,
+            learning_rate=rate,
+            epochs=8,
+            patience=math.inf,
+        )
+        values = run.history.validation_loss
+        return run.learning_rate, np.min(values, initial=np.inf, where=np.isfinite(values))
+
+    grid = np.logspace(-4, 0, 13)
+    losses = np.array([descend(float(rate))[1] for rate in grid])
+    chosen, reached = descend("auto")
+    best = losses.min()
+    # Where the curve is flat the best rate is a matter of luck: rates within 2 % of its loss are as good.
+    good = grid[losses <= 1.02 * best]
+    assert good.min() / 3 <= chosen <= good.max() * 3, (chosen, good, losses)
+    assert reached <= 1.15 * best, (chosen, reached, best)

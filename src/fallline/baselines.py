@@ -156,9 +156,9 @@ def coarse_to_fine_search(
 ) -> SearchResult:
     """Search a grid, then a finer one around its best point, and so on.
 
-    Each round's box is two cells of the last one's grid wide on each side, and at most half as wide as the
-    last. Only as good as the first grid is
-    fine: a narrow valley between its points is never seen.
+    Each round's box is two cells of the last one's grid wide on each side, and at most half as wide
+    as the last. Only as good as the first grid is fine: a narrow valley between its points is never
+    seen.
 
     Args:
         f: a JAX function of a vector, shape (d,) -> scalar.

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from fallline.cli.main import app
-from fallline.cli.screen import complain
-from fallline.errors import FalllineError
+from fallline.cli.main import main
+
+COMMAND = str(Path(sys.executable).with_name("fallline"))
 
 
 @dataclasses.dataclass
@@ -26,28 +25,16 @@ class Done:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Run a command in this process, in a folder of its own, as `main` does."""
+    """Run a command in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> Done:
-        def entry(*args, **kwargs):
-            try:
-                return plain(*args, **kwargs)
-            except FalllineError as error:
-                complain(str(error))
-                sys.exit(2)
-
-        plain = app
-        runner = CliRunner()
-        # The runner calls what typer makes of the app; the sentence is main()'s.
-        result = runner.invoke(plain, [str(word) for word in words])
-        if isinstance(result.exception, FalllineError):
-            capsys.readouterr()
-            complain(str(result.exception))
-            return Done(2, result.stdout, result.stderr + capsys.readouterr().err)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Done(result.exit_code, result.stdout, result.stderr)
+        monkeypatch.setattr(sys, "argv", ["fallline", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return Done(end.value.code or 0, out, err)
 
     return call
 
@@ -58,9 +45,7 @@ def shell(tmp_path):
 
     def call(*words: object, **variables: str) -> Done:
         done = subprocess.run(
-            [sys.executable, "-m", "fallline", *map(str, words)]
-            if False
-            else [str(Path(sys.executable).with_name("fallline")), *map(str, words)],
+            [COMMAND, *map(str, words)],
             capture_output=True,
             text=True,
             cwd=tmp_path,

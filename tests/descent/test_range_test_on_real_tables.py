@@ -1,4 +1,4 @@
-"""The range test's promise: within a factor of 3 of the best rate of a 13-point grid, on real tables.
+"""The range test's promise: Adam's rate within a factor of 3 of the best of a 13-point grid, on real tables.
 
 ``benchmarks/learning_rate.py`` measures more optimizers and longer runs, and says where it fails.
 """
@@ -17,26 +17,25 @@ from fallline.jobs.fit import cut, loss_for, target_of
 
 FOLDER = os.environ.get("FALLLINE_DATA")
 PROBLEMS = [
-    ("california_housing.csv", "median_house_value", "mlp"),
-    ("diamonds.csv", "price", "mlp"),
-    ("adult.csv", "income", "mlp"),
-    ("adult.csv", "income", "linear"),
-    ("mnist10k.npz", None, "mlp"),
+    ("california_housing.csv", "median_house_value"),
+    ("diamonds.csv", "price"),
+    ("adult.csv", "income"),
+    ("mnist10k.npz", None),
+    ("digits", None),
 ]
 
 
 @pytest.mark.skipif(FOLDER is None, reason="FALLLINE_DATA names no folder with the real tables")
-@pytest.mark.parametrize(("file", "target", "kind"), PROBLEMS)
-def test_the_chosen_rate_is_near_the_best_of_a_grid_or_as_good(file, target, kind):
-    path = str(Path(FOLDER) / file)
+@pytest.mark.parametrize(("file", "target"), PROBLEMS)
+def test_the_chosen_rate_is_near_the_best_of_a_grid(file, target):
+    path = file if file == "digits" else str(Path(FOLDER) / file)
     config = FitConfig(data=path, target=target)
     table = read_table(path)
     rows = cut(table, target_of(table, config), config)
     loss, outputs = loss_for(config, rows.encoder)
-    inputs = rows.training[0].shape[1]
-    model = (
-        models.Linear(inputs, outputs) if kind == "linear" else models.MLP(inputs, (32,), outputs)
-    )
+    model = models.MLP(rows.training[0].shape[1], (128, 64), outputs)
+    # As many steps as mini-batches make of a larger table, where one step sees all rows.
+    epochs = 400 if file == "digits" else 10
 
     def descend(rate):
         run = train(
@@ -45,7 +44,7 @@ def test_the_chosen_rate_is_near_the_best_of_a_grid_or_as_good(file, target, kin
             rows.training,
             validation=rows.validation,
             learning_rate=rate,
-            epochs=8,
+            epochs=epochs,
             patience=math.inf,
         )
         values = run.history.validation_loss

@@ -27,6 +27,7 @@ class Done:
 def run(tmp_path, monkeypatch, capsys):
     """Run a command in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def call(*words: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["fallline", *map(str, words)])
@@ -49,7 +50,7 @@ def shell(tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, **variables},
+            env={**{n: v for n, v in os.environ.items() if n != "COLUMNS"}, **variables},
             timeout=120,
         )
         return Done(done.returncode, done.stdout, done.stderr)

@@ -353,13 +353,11 @@ class _Show:
             kind += f" into {len(encoder.classes)} classes"
         held = ", ".join(f"{count:,} for {part}" for part, count in rows.items() if count)
         self.err.print(
-            Text.assemble(
-                ("fallline ", "bold"),
-                f"predicts {encoder.target}: {kind}, {len(encoder.feature_names):,} features; ",
-                f"rows: {held}",
-            ),
+            Text.assemble(("fallline ", "bold"), f"predicts {encoder.target}: {kind}"),
             soft_wrap=True,
         )
+        features = f"{len(encoder.feature_names):,} features"
+        self.err.print(Text(f"  {features}; rows: {held}", style="dim"), soft_wrap=True)
         for note in encoder.notes[:8]:
             self.err.print(Text(f"  {note}", style="dim"), soft_wrap=True)
         if len(encoder.notes) > 8:

@@ -45,9 +45,12 @@ def number(value: float | None, digits: int = 4) -> str:
     """A number for a reader: four significant digits, no needless zeros."""
     if value is None or not math.isfinite(value):
         return "-"
-    if value == int(value) and abs(value) < 1e6:
+    value = float(f"{value:.{digits}g}")
+    if abs(value) >= 1e12:
+        return f"{value:.{digits - 1}e}"
+    if value == int(value) or abs(value) >= 10**digits:
         return f"{value:,.0f}"
-    return f"{value:,.{digits}g}" if 1e-3 <= abs(value) < 1e6 else f"{value:.{digits - 1}g}"
+    return f"{value:.{digits}g}"
 
 
 def duration(seconds: float) -> str:

@@ -78,9 +78,10 @@ def fit(
 ) -> TableRun:
     """Train a model on a table: what ``fallline fit`` does, from Python.
 
-    >>> run = fit("digits", model="linear", epochs=20)  # doctest: +SKIP
-    >>> run.result["metric"]  # doctest: +SKIP
-    'accuracy'
+    Examples:
+        >>> run = fit("digits", model="linear", epochs=20)  # doctest: +SKIP
+        >>> run.result["metric"]  # doctest: +SKIP
+        'accuracy'
 
     Args:
         data: a path, the name of a bundled set, a polars or pandas frame, or a dict of columns.
@@ -146,14 +147,18 @@ def run_fit(
             folder.discard()
         raise
     best = min(runs, key=lambda name: validation_loss(runs[name]))
-    interrupted = any(run.stop.reason == "interrupted" for run in runs.values())
+    interrupted = next((r for r in runs.values() if r.stop.reason == "interrupted"), None)
     train_seconds = sum(run.seconds for run in runs.values())
     result = summarise(config, rows, runs, best, train_seconds)
     fitted = TableRun(runs[best], rows.encoder, config, result, folder.path if folder else None)
     result["total_seconds"] = time.perf_counter() - began
     result["run"] = str(folder.path) if folder else None
+    if interrupted is not None:
+        # The better model so far may be another than the one that was interrupted.
+        result["stop_reason"] = interrupted.stop.reason
+        result["sentence"] = interrupted.stop.sentence
     if folder is not None:
-        if interrupted:
+        if interrupted is not None:
             folder.mark("interrupted")
         else:
             fitted.save(folder)

@@ -120,8 +120,9 @@ def keep_type(compute: Callable[..., Array], grads: PyTree, *trees: PyTree) -> P
 def by_name(name: str, **hyperparameters: Any) -> Optimizer:
     """Make an optimizer from its name and its hyper-parameters.
 
-    >>> by_name("momentum", learning_rate=0.1, momentum=0.8)
-    Momentum(learning_rate=0.1, momentum=0.8, average=False)
+    Examples:
+        >>> by_name("momentum", learning_rate=0.1, momentum=0.8)
+        Momentum(learning_rate=0.1, momentum=0.8, average=False)
 
     Raises:
         FalllineError: if the name or a hyper-parameter is unknown; the nearest is named.

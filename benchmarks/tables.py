@@ -87,14 +87,15 @@ def main() -> None:
                     for k in kinds
                 }
                 runs = results.setdefault(name, {})
-                for label, command in {"warm": fit, "cold": fit, **peers}.items():
+                # The first round only fills the program cache and warms the disk; it is not counted.
+                commands = {"warm": fit, "cold": fit, **peers} if round_ else {"warm": fit}
+                for label, command in commands.items():
                     cache = Path(scratch) / ("warm" if label == "warm" else f"cold-{name}-{round_}")
                     environment = {**os.environ, "FALLLINE_CACHE": str(cache)}
                     if command is fit:
                         out = Path(scratch) / f"{name}-{label}-{round_}"
                         command = [*fit, "--out", str(out)]
                     measured = timed(command, environment, root)
-                    # The first round warms the disk and the program cache; it is not counted.
                     if round_:
                         runs.setdefault(label, []).append(measured)
                 print(f"round {round_}: {name}", file=sys.stderr)

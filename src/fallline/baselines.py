@@ -6,6 +6,7 @@ the power of the parameters. Both are the reason for descent.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
@@ -113,10 +114,9 @@ def grid_search(
     Raises:
         FalllineError: if the box is empty, or the grid has more than 50 million points.
     """
-    try:
+    bounds: Any = np.zeros(0)
+    with contextlib.suppress(TypeError, ValueError):
         bounds = np.asarray(box, np.float64)
-    except (TypeError, ValueError):
-        bounds = np.zeros(0)
     if bounds.ndim != 2 or bounds.shape[1] != 2 or not (bounds[:, 0] < bounds[:, 1]).all():
         raise FalllineError("A box is a pair (low, high) for each parameter, with low below high.")
     if points < 2:

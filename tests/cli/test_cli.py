@@ -20,12 +20,23 @@ from fallline.cli import places, screen
 from fallline.store.folder import RunFolder
 
 COMMAND = str(Path(sys.executable).with_name("fallline"))
-QUICK = "--model linear --lr 0.1 --epochs 8".split()
+QUICK = ["--model", "linear", "--lr", "0.1", "--epochs", "8"]
 FIT = ["fit", "t.csv", "--target", "y", *QUICK]
-ISSUE_KEYS = (
-    "task metric value baseline train_seconds total_seconds steps epochs rows_seen learning_rate "
-    "batch_size stop_reason run"
-).split()
+ISSUE_KEYS = [
+    "task",
+    "metric",
+    "value",
+    "baseline",
+    "train_seconds",
+    "total_seconds",
+    "steps",
+    "epochs",
+    "rows_seen",
+    "learning_rate",
+    "batch_size",
+    "stop_reason",
+    "run",
+]
 ESCAPE = "\x1b"
 
 
@@ -288,7 +299,9 @@ MARKS = {"no features": pytest.mark.xfail(strict=True, reason="data/: polars' ow
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=MARKS.get(case, ())) for case in BAD], ids=lambda case: case.replace(" ", "-")
+    "case",
+    [pytest.param(case, marks=MARKS.get(case, ())) for case in BAD],
+    ids=lambda case: case.replace(" ", "-"),
 )
 def test_bad_tables(run, written, tmp_path, case):
     name, content, part = BAD[case]
@@ -305,8 +318,12 @@ def test_missing_files(run, table):
 
 
 def test_missing_columns(run, table):
-    refused(run("fit", "t.csv"), "Name the column to predict with --target; t.csv has a, b, colour, y")
-    refused(run("fit", "t.csv", "--target", "colr"), "no column 'colr' in t.csv: did you mean 'colo")
+    refused(
+        run("fit", "t.csv"), "Name the column to predict with --target; t.csv has a, b, colour, y"
+    )
+    refused(
+        run("fit", "t.csv", "--target", "colr"), "no column 'colr' in t.csv: did you mean 'colo"
+    )
     refused(run(*FIT, "--drop", "bb"), "no column 'bb' in t.csv: did you mean 'b'?")
     refused(run(*FIT, "--drop", "y"), "Column 'y' is the target")
 
@@ -324,7 +341,10 @@ def test_missing_columns(run, table):
         (["--schedule", "cosin"], "did you mean 'cosine'?"),
         (["--schedule", "step:1"], "its form is  step:FACTOR:EPOCHS"),
         (["--hidden", "12;3"], "as in 128,64"),
-        (["--batch-size", "0"], "The batch size must be 'auto', 'full' or a whole number from 1 up"),
+        (
+            ["--batch-size", "0"],
+            "The batch size must be 'auto', 'full' or a whole number from 1 up",
+        ),
         (["--batch-size", "many"], "The batch size must be"),
         (["--batch-size", "2.5"], "The batch size must be"),
         (["--epochs", "0"], "The number of epochs must be a whole number above 0"),
@@ -383,7 +403,9 @@ def kept(run, table):
 
 
 def test_a_folder_in_use(run, kept):
-    refused(run(*FIT, "--out", "run"), "run is not empty; give another --out, or go on with --resume")
+    refused(
+        run(*FIT, "--out", "run"), "run is not empty; give another --out, or go on with --resume"
+    )
 
 
 def test_numbered_runs(run, table):
@@ -549,7 +571,9 @@ def test_an_unseen_category_works_with_a_remark(run, kept, table, tmp_path):
     done = run("predict", "run", "new.csv")
     assert done.code == 0
     assert len(done.out.splitlines()) == 4
-    assert "Column 'colour': 3 rows hold a value that training never saw, such as 'violet'" in done.err
+    assert (
+        "Column 'colour': 3 rows hold a value that training never saw, such as 'violet'" in done.err
+    )
     assert len(done.err.splitlines()) == 1
 
 

@@ -27,10 +27,23 @@ COMMAND = [
 ]
 # 24 rows a step make training long enough to be hit; the learning rate found, dropout, the cuts on
 # plateaus and the averaged weights make the numbers depend on all that a checkpoint keeps.
-FIT = (
-    "fit t.csv --target y --hidden 24,12 --dropout 0.1 --batch-size 24 --epochs 110 "
-    "--patience never --json"
-).split()
+FIT = [
+    "fit",
+    "t.csv",
+    "--target",
+    "y",
+    "--hidden",
+    "24,12",
+    "--dropout",
+    "0.1",
+    "--batch-size",
+    "24",
+    "--epochs",
+    "110",
+    "--patience",
+    "never",
+    "--json",
+]
 OFTEN = ["--checkpoint-every", "0"]
 TIMES = ("train_seconds", "total_seconds", "rows_per_second", "run")
 

@@ -12,8 +12,8 @@ from fallline.descent import loop
 from fallline.descent.batches import plan
 from fallline.descent.loop import LAYER_FIELDS, STEP_FIELDS
 from fallline.descent.objective import Batch, ModelObjective
+from fallline.descent.problem import pose
 from fallline.descent.range_test import TRIAL_STEPS
-from fallline.descent.train import pose
 from fallline.errors import FalllineError
 from fallline.models import MLP, Linear
 from fallline.optimizers import EMA, SGD, Adam, Momentum, PolyakAverage
@@ -407,7 +407,7 @@ def test_dropout_draws_anew_at_every_step():
 @pytest.mark.parametrize("seconds", [1e-9, 1e-3, 1e9])
 def test_a_run_does_not_depend_on_how_it_was_cut_into_calls(monkeypatch, seconds):
     whole, calls = fit_with_everything(), []
-    monkeypatch.setattr("fallline.descent.train.CALL_SECONDS", seconds)
+    monkeypatch.setattr("fallline.descent.descend.CALL_SECONDS", seconds)
     cut = fit_with_everything(callback=lambda progress: calls.append(progress.step))
     identical(cut, whole)
     assert calls[-1] == 24
@@ -419,7 +419,7 @@ def test_a_run_does_not_depend_on_how_it_was_cut_into_calls(monkeypatch, seconds
 @pytest.mark.parametrize("options", [{}, {"steps": 22}, {"optimizer": EMA(Adam(0.05), 0.9)}])
 def test_a_run_goes_on_from_any_moment_bit_by_bit(monkeypatch, options):
     whole = fit_with_everything(**options)
-    monkeypatch.setattr("fallline.descent.train.CALL_SECONDS", 1e-9)
+    monkeypatch.setattr("fallline.descent.descend.CALL_SECONDS", 1e-9)
     kept = []
     identical(
         whole,
@@ -513,7 +513,7 @@ def test_patience_without_validation_rows_looks_at_the_training_loss():
 
 
 def test_a_run_ends_when_its_time_is_spent(monkeypatch):
-    monkeypatch.setattr("fallline.descent.train.CALL_SECONDS", 1e-9)
+    monkeypatch.setattr("fallline.descent.descend.CALL_SECONDS", 1e-9)
     run = fit_in_batches(epochs=500, time_budget=1e-6)
     assert run.stop.reason == "time"
     assert "the time budget was spent" in run.stop.sentence

@@ -81,10 +81,21 @@ def test_no_target_lists_the_columns(colours):
 
 # --- the result ----------------------------------------------------------------------------------
 
-ISSUE_KEYS = (
-    "task metric value baseline train_seconds total_seconds steps epochs rows_seen learning_rate "
-    "batch_size stop_reason run"
-).split()
+ISSUE_KEYS = [
+    "task",
+    "metric",
+    "value",
+    "baseline",
+    "train_seconds",
+    "total_seconds",
+    "steps",
+    "epochs",
+    "rows_seen",
+    "learning_rate",
+    "batch_size",
+    "stop_reason",
+    "run",
+]
 
 
 def test_the_result(colours, tmp_path):
@@ -237,16 +248,19 @@ def test_predictions_are_in_the_users_units(colours):
     assert small.result["value"] > 0.999
     assert large.result["value"] == pytest.approx(small.result["value"], abs=1e-5)
     assert large.result["rmse"] == pytest.approx(1e5 * small.result["rmse"], rel=1e-3)
-    np.testing.assert_allclose(
-        large.predict(scaled), 5e6 + 1e5 * small.predict(colours), rtol=1e-4
-    )
+    np.testing.assert_allclose(large.predict(scaled), 5e6 + 1e5 * small.predict(colours), rtol=1e-4)
 
 
 def test_poisson_end_to_end(rng):
     x = rng.normal(size=600)
     y = rng.poisson(np.exp(1.0 + 0.7 * x))
     fitted = fallline.fit(
-        {"x": x, "y": y}, target="y", model="linear", loss="poisson", epochs=300, learning_rate=0.05,
+        {"x": x, "y": y},
+        target="y",
+        model="linear",
+        loss="poisson",
+        epochs=300,
+        learning_rate=0.05,
         patience=float("inf"),
     )
     rate = fitted.predict({"x": np.array([-1.0, 0.0, 1.0])})
@@ -285,9 +299,7 @@ def test_huber_shrugs_off_outliers(rng):
 
 @pytest.mark.parametrize("loss", ["hinge", "softmax_cross_entropy", "binary_cross_entropy"])
 def test_losses_of_two_classes(loss):
-    fitted = fallline.fit(
-        "breast_cancer", model="linear", loss=loss, epochs=60, learning_rate=0.05
-    )
+    fitted = fallline.fit("breast_cancer", model="linear", loss=loss, epochs=60, learning_rate=0.05)
     assert fitted.result["value"] > 0.93
     if loss == "hinge":
         with pytest.raises(FalllineError, match="'hinge' gives no class probabilities"):
@@ -372,9 +384,7 @@ def test_validation_rows_do_not_reach_the_encoder(colours):
     first, second = fallline.fit(colours, **options), fallline.fit(changed, **options)
     assert first.encoder == second.encoder
     assert np.array_equal(first.run.history.loss, second.run.history.loss)
-    assert not np.array_equal(
-        first.run.history.validation_loss, second.run.history.validation_loss
-    )
+    assert not np.array_equal(first.run.history.validation_loss, second.run.history.validation_loss)
 
 
 def test_another_table_as_the_test(colours, tmp_path):
@@ -724,7 +734,9 @@ def test_set(text, field, value):
 
 
 def test_set_of_several():
-    config = FitConfig(hyperparameters={"beta1": 0.1}).with_set(["beta2=0.5", "beta1 = 0.2", "l1=1"])
+    config = FitConfig(hyperparameters={"beta1": 0.1}).with_set(
+        ["beta2=0.5", "beta1 = 0.2", "l1=1"]
+    )
     assert config.hyperparameters == {"beta1": 0.2, "beta2": 0.5}
     assert config.l1 == 1.0
 

@@ -192,7 +192,9 @@ class Encoder:
         schema = frame.schema
         missing = [name for name in self.columns if name not in schema]
         if missing:
-            offers = ((name, nearest(name, frame.columns)) for name in missing)
+            # A column that is there under its own name cannot be the missing one, misspelt.
+            free = [name for name in frame.columns if name not in self.columns]
+            offers = ((name, nearest(name, free)) for name in missing)
             close = [(name, offer) for name, offer in offers if offer.startswith("did you mean")]
             hint = f" For {close[0][0]!r}, {close[0][1]}" if close else ""
             several = len(missing) > 1

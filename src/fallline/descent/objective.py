@@ -150,16 +150,21 @@ class UserObjective:
 
     Attributes:
         function: $f$; ``batch`` is what the user gave as data, with fewer rows.
+        alone: call ``f(params)``, for a function that takes no data.
         l1: as in `ModelObjective`.
         l2: as in `ModelObjective`.
     """
 
     function: Any = static()
+    alone: bool = static(default=False)
     l1: Any = None
     l2: Any = None
 
     weighted = False
     random = False
+
+    def _call(self, params: PyTree, batch: Batch) -> Any:
+        return self.function(params) if self.alone else self.function(params, batch.x)
 
     def __call__(
         self, params: PyTree, state: PyTree, batch: Batch, key: Key[Array, ""] | None = None
@@ -169,7 +174,7 @@ class UserObjective:
         return value + penalty(params, self.l1, self.l2), state
 
     def _value(self, params: PyTree, batch: Batch) -> Array:
-        value = jnp.asarray(self.function(params, batch.x))
+        value = jnp.asarray(self._call(params, batch))
         if value.ndim:
             raise FalllineError(
                 f"The objective must give one number; it gave an array of shape {value.shape}."

@@ -26,7 +26,7 @@ from fallline.descent.stopping import RUNNING
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from fallline.descent.train import Problem
+    from fallline.descent.problem import Problem
 
 LOWEST, HIGHEST = 1e-5, 100.0
 RISE = 10**0.25

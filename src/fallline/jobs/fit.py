@@ -137,6 +137,7 @@ def run_fit(
     try:
         rows = cut(read, target, config)
         reporter.encoded(rows.encoder, rows.counts)
+        prepared = time.perf_counter()
         for name in names:
             runs[name] = train_one(name, rows, config, folder, resume, checkpoint_every, reporter)
             reporter.trained(name, runs[name])
@@ -146,12 +147,14 @@ def run_fit(
         if folder is not None and not resume:
             folder.discard()
         raise
+    spent = time.perf_counter() - prepared
     best = min(runs, key=lambda name: validation_loss(runs[name]))
     interrupted = next((r for r in runs.values() if r.stop.reason == "interrupted"), None)
     train_seconds = sum(run.seconds for run in runs.values())
     result = summarise(config, rows, runs, best, train_seconds)
     fitted = TableRun(runs[best], rows.encoder, config, result, folder.path if folder else None)
-    result["total_seconds"] = time.perf_counter() - began
+    # What was trained before an interruption counts too.
+    result["total_seconds"] = time.perf_counter() - began + max(train_seconds - spent, 0.0)
     result["run"] = str(folder.path) if folder else None
     if interrupted is not None:
         # The better model so far may be another than the one that was interrupted.

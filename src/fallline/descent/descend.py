@@ -1,0 +1,193 @@
+"""Descending: the compiled loop, call by call, with all that happens between two calls."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from fallline import tree
+from fallline.descent import stopping
+from fallline.descent.history import Recorder
+from fallline.descent.run import Progress, Run, Snapshot
+from fallline.descent.stopping import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import PyTree
+
+from fallline.descent.problem import Problem, initial_rate
+
+CALL_SECONDS = 0.1
+"""How much work one call of the compiled loop is given before Python looks in."""
+
+
+def descend(
+    problem: Problem,
+    callback: Callable[[Progress], Any] | None = None,
+    keep: Callable[[Snapshot, float], None] | None = None,
+    keep_every: float = 10.0,
+    resume: Snapshot | None = None,
+    time_budget: float | None = None,
+    spent: float = 0.0,
+) -> Run:
+    """Run a problem to its end; see `train`; ``spent`` counts seconds that came before."""
+    began = time.perf_counter()
+    rate = float(initial_rate(problem.optimizer))
+    carry = problem.begin(problem.optimizer)
+    names = tree.names(carry["params"])
+    recorder = Recorder(names)
+    if resume is not None:
+        carry = tree.from_arrays(carry, resume.arrays)
+        recorder, spent = Recorder.resumed(resume.history), resume.seconds
+    plan, shape = problem.plan, problem.shape
+    step, code = int(carry["step"]), int(carry["stop"])
+    reason, kept_at, pace = "", began, 0.0
+    order, ordered = None, (-1, 0)
+    with interruptible() as interrupted:
+        while code == stopping.RUNNING and step < problem.steps and not reason:
+            epoch, first = divmod(step, plan.steps)
+            # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
+            wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
+            left = problem.steps - step
+            if first == 0 and wish >= plan.steps and left >= plan.steps:
+                epochs = min(wish // plan.steps, left // plan.steps, shape.capacity)
+                end = plan.steps
+            else:
+                epochs, end = 1, min(first + wish, plan.steps, first + left)
+            closes = end == plan.steps or end - first == left
+            if ordered[0] != epoch or ordered[1] < epochs:
+                order, ordered = problem.order(epoch, epochs), (epoch, epochs)
+            called = time.perf_counter()
+            carry, rows, closings, layers = problem.advance(
+                carry, order, first, end, epochs, closes
+            )
+            new_step, code = int(carry["step"]), int(carry["stop"])
+            now = time.perf_counter()
+            blew_up = code == stopping.BLEW_UP
+            closed = int(carry["epoch"]) - _epochs_of(recorder)
+            recorder.add(rows, closings, layers, taken=new_step - step + blew_up, closed=closed)
+            if new_step > step:
+                # The first call compiles; its pace says nothing.
+                measured = (now - called) / (new_step - step)
+                pace = measured if pace or resume is not None else min(measured, CALL_SECONDS / 8)
+            seen = plan.rows_seen(new_step) - plan.rows_seen(step)
+            step = new_step
+            spent_now = spent + now - began
+            if callback and callback(
+                _progress(problem, recorder, step, seen / max(now - called, 1e-9), spent_now)
+            ):
+                reason = "interrupted"
+            if interrupted():
+                reason = "interrupted"
+            elif time_budget is not None and spent_now >= time_budget:
+                reason = "time"
+            if keep and now - kept_at >= keep_every and code == stopping.RUNNING:
+                keep(Snapshot(tree.to_arrays(carry), recorder.history(), spent_now), rate)
+                kept_at = time.perf_counter()
+    seconds = spent + time.perf_counter() - began
+    history = recorder.history()
+    final = Snapshot(tree.to_arrays(carry), history, seconds)
+    if keep:
+        keep(final, rate)
+    predictor = {"params": _averaged(carry), "state": carry["state"]}
+    best_epoch = int(carry["best_epoch"]) if "best" in carry else 0
+    if best_epoch:
+        predictor = carry["best"]
+    reason = (
+        stopping.REASONS.get(code) or reason or ("epochs" if step % plan.steps == 0 else "steps")
+    )
+    return Run(
+        params=predictor["params"],
+        state=predictor["state"],
+        history=history,
+        stop=Stop(reason, _sentence(problem, reason, step, best_epoch, seconds)),
+        plan=plan,
+        optimizer=problem.optimizer,
+        learning_rate=rate,
+        final=final,
+        best_epoch=best_epoch,
+        seconds=seconds,
+    )
+
+
+@jax.jit
+def _averaged(carry: Any) -> PyTree:
+    return carry["optimizer"].averaged(carry["params"], carry["optimizer_state"])
+
+
+def _epochs_of(recorder: Recorder) -> int:
+    """Epochs recorded so far."""
+    return sum(len(part) for part in recorder.epochs)
+
+
+def _progress(
+    problem: Problem, recorder: Recorder, step: int, pace: float, seconds: float
+) -> Progress:
+    newest = next((part[-1] for part in reversed(recorder.epochs) if len(part)), None)
+    loss, validation = (newest[0], newest[1]) if newest is not None else (math.nan, math.nan)
+    if newest is None and recorder.steps and len(recorder.steps[-1]):
+        loss = recorder.steps[-1][:, 0].mean()
+    seen = problem.plan.rows_seen(step)
+    return Progress(
+        step=step,
+        steps=problem.steps,
+        epoch=seen / problem.plan.rows,
+        epochs=problem.epochs,
+        loss=float(loss),
+        validation_loss=float(validation),
+        rows_per_second=pace,
+        seconds=seconds,
+        seconds_left=(problem.plan.rows_seen(problem.steps) - seen) / max(pace, 1e-9),
+    )
+
+
+def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: float) -> str:
+    """How the run ended, for a reader."""
+    epoch = problem.plan.rows_seen(step) / problem.plan.rows
+    where = f"after {epoch:.4g} of {problem.epochs:.4g} epochs"
+    monitored = "validation" if problem.validation is not None else "training"
+    patience = float(problem.rules.patience)
+    text = {
+        "epochs": f"Ended as planned after {epoch:.4g} epochs.",
+        "steps": f"Ended as planned after {step:,} steps.",
+        "patience": f"Stopped {where}: the {monitored} loss had not improved for {patience:.0f} "
+        "epochs.",
+        "gradient": f"Stopped {where}: the gradient norm fell below "
+        f"{float(problem.rules.gradient_tolerance):g}.",
+        "slope": f"Stopped {where}: the training loss no longer falls.",
+        "time": f"Stopped {where}: the time budget was spent ({seconds:.1f} s).",
+        "interrupted": f"Interrupted {where}.",
+        "non-finite": f"The run blew up at step {step + 1:,} ({where}): the loss or the parameters were "
+        "no longer finite numbers. The last finite parameters are kept; try a smaller learning rate.",
+    }[reason]
+    if best:
+        text += f" The parameters of epoch {best}, the best on the validation rows, were kept."
+    return text
+
+
+class interruptible:  # noqa: N801 - a context manager, named like one
+    """Ctrl-C between calls of the loop, not inside one: what was learned is kept.
+
+    A second Ctrl-C interrupts at once. Outside the main thread nothing changes.
+    """
+
+    def __enter__(self) -> Callable[[], bool]:
+        self._asked = False
+        self._previous: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return lambda: self._asked
+
+    def _note(self, number: int, frame: Any) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, self._previous)
+
+    def __exit__(self, *error: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)

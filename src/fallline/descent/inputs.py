@@ -1,0 +1,166 @@
+"""What a user gives to training, checked: rows, weights, parameters, losses, penalties."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fallline import losses, tree
+from fallline.descent import batches, stopping
+from fallline.descent.objective import Batch
+from fallline.errors import FalllineError
+from fallline.models import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import PyTree
+
+
+def numeric(values: Any) -> np.ndarray:
+    """An array of numbers; a sentence if it holds anything else. Long floats get the default length."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise FalllineError("Training needs arrays of numbers, with rows of one length.") from None
+    kind = jnp.result_type(float)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise FalllineError(f"Training needs arrays of numbers; one of them holds {array.dtype}.")
+    # A number too large for single precision becomes infinite, and is told as such.
+    with np.errstate(over="ignore"):
+        wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+        return array.astype(kind) if wide else array
+
+
+def labelled_rows(data: Any) -> Batch:
+    """Check (X, y) or (X, y, weights) and make a batch of it."""
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise FalllineError("Training data must be (X, y) or (X, y, weights).")
+    x, y = numeric(data[0]), numeric(data[1])
+    x = x if x.dtype.kind == "f" else x.astype(jnp.result_type(float))
+    weights = None if len(data) == 2 or data[2] is None else numeric(data[2])
+    if x.ndim == 0 or (weights is not None and weights.ndim != 1):
+        raise FalllineError("X needs a row for each example, and weights one number for each.")
+    for name, array in (("y", y), ("the weights", weights)):
+        if array is not None and (array.ndim == 0 or len(array) != len(x)):
+            found = len(array) if array.ndim else "none"
+            raise FalllineError(f"X has {len(x)} rows and {name} {found}; they must have the same.")
+    for name, array in (("X", x), ("y", y), ("The weights", weights)):
+        if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise FalllineError(f"{name} must hold finite numbers; row {row} does not.")
+    if weights is not None:
+        if (weights < 0).any() or not weights.any():
+            raise FalllineError("Weights must not be negative, and not all of them 0.")
+        weights = weights.astype(x.dtype)
+    return Batch(x, y, weights)
+
+
+def check_classes(y: Any, classes: int) -> None:
+    """Class indices must be among the model's outputs: others would turn up as NaN or wrap around."""
+    if y.size != len(y):
+        return
+    wrong = (y < 0) | (y >= classes) | (y % 1 != 0)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise FalllineError(
+            f"A model with {classes} outputs takes the classes 0 to {classes - 1}; row {row} of y holds "
+            f"{y.reshape(-1)[row]}."
+        )
+
+
+def parameters(model: Any, params: PyTree) -> PyTree:
+    """Parameters to start from as arrays, whole numbers as floats, checked against the model."""
+
+    def parameter(leaf: Any) -> Any:
+        array = jnp.asarray(leaf)
+        real = jnp.issubdtype(array.dtype, jnp.inexact)
+        return array if real else array.astype(jnp.result_type(float))
+
+    params = jax.tree.map(parameter, params)
+    if isinstance(model, Model):
+        wanted = jax.eval_shape(model.init, jax.random.PRNGKey(0))
+        needed, given = (
+            dict(zip(tree.names(t), map(jnp.shape, jax.tree.leaves(t)), strict=True))
+            for t in (wanted, params)
+        )
+        if needed != given:
+            raise FalllineError(
+                f"These parameters do not fit the model, which has {needed}; they have {given}."
+            )
+    return params
+
+
+def count_rows(rows: Batch) -> int:
+    """How many rows all arrays have; a sentence if they differ. Data without arrays is one row."""
+    leaves = jax.tree.leaves(rows.x)
+    counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in leaves}
+    if len(counts) > 1:
+        raise FalllineError(f"All arrays of the data must have the same rows; they have {counts}.")
+    return counts.pop() if counts else 1
+
+
+def hold_out(
+    rows: Batch, validation: Any, seed: int, *, labelled: bool
+) -> tuple[Batch, Batch | None]:
+    """Split validation rows off, or take those given."""
+    if validation is None:
+        return rows, None
+    if not isinstance(validation, numbers.Real):
+        return rows, labelled_rows(validation) if labelled else Batch(
+            jax.tree.map(numeric, validation)
+        )
+    share = float(validation)
+    if share == 0:
+        return rows, None
+    if not 0 < share < 1:
+        raise FalllineError(
+            f"The validation share must be at least 0 and below 1; it was given {share:g}."
+        )
+    count = count_rows(rows)
+    held = min(max(1, round(count * share)), count - 1)
+    if held < 1:
+        raise FalllineError(f"{count} row is too few to hold out validation rows.")
+    order = batches.generator(seed, 2**63).permutation(count)
+    chosen, rest = np.sort(order[:held]), np.sort(order[held:])
+    return jax.tree.map(lambda a: a[rest], rows), jax.tree.map(lambda a: a[chosen], rows)
+
+
+def find_loss(loss: str | Callable[..., Any] | losses.Loss | None) -> losses.Loss:
+    """The loss of a name or a function; a function of the user's is taken for a regression's."""
+    if loss is None:
+        raise FalllineError(
+            "A model needs a loss: name one, as in train(model, 'squared_error', data)."
+        )
+    if isinstance(loss, losses.Loss):
+        return loss
+    if isinstance(loss, str):
+        return losses.by_name(loss)
+    for known in losses.LOSSES.values():
+        if known.function is loss:
+            return known
+    if not callable(loss):
+        raise FalllineError(f"A loss must be a name or a function; it was given {loss!r}.")
+    return losses.Loss(getattr(loss, "__name__", "loss"), loss, "regression", link=lambda x: x)
+
+
+def accuracy(prediction: Any, target: Any) -> Any:
+    """1 where the class is right, else 0, shape (n,)."""
+    if prediction.shape[-1] == 1:
+        chosen = prediction[..., 0] > 0
+        truth = target.reshape(chosen.shape) > 0.5
+    else:
+        chosen = jnp.argmax(prediction, axis=-1)
+        indices = target.size == len(target)
+        truth = target.reshape(-1) if indices else jnp.argmax(target, axis=-1)
+    return (chosen == truth).astype(prediction.dtype)
+
+
+def penalty(name: str, value: float | None) -> float | None:
+    """A penalty's weight, None for none; a sentence if it is negative."""
+    stopping.positive(f"The penalty {name}", value, zero=True)
+    return float(value) if value else None

@@ -1,0 +1,234 @@
+"""A problem: everything about a run that does not change while it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import math
+import operator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fallline import losses
+from fallline.descent import batches, loop, stopping
+from fallline.descent.loop import Shape
+from fallline.descent.objective import Batch, ModelObjective, UserObjective
+from fallline.descent.stopping import Rules
+from fallline.errors import FalllineError
+from fallline.models import Model
+from fallline.optimizers import Adam, Optimizer
+from fallline.optimizers import by_name as optimizer_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import PyTree
+
+    from fallline.descent.batches import BatchPlan, BatchSize
+from fallline.descent import inputs
+
+
+@dataclasses.dataclass
+class Problem:
+    """Everything about a run that does not change while it runs."""
+
+    objective: Any
+    optimizer: Any
+    data: Batch
+    validation: Batch | None
+    plan: BatchPlan
+    shape: Shape
+    rules: Rules
+    steps: int
+    epochs: float
+    seed: int
+    begin: Callable[[Any], Any]
+    """Makes the carry before the first step, from an optimizer."""
+
+    @functools.cached_property
+    def rows(self) -> Any:
+        """The training rows on the device."""
+        return jax.device_put(self.data)
+
+    def without_rules(self) -> Problem:
+        """The same problem, never stopped early; for tries."""
+        free = dataclasses.replace(self, rules=_rules(Rules()))
+        free.__dict__["rows"] = self.rows
+        return free
+
+    def advance(
+        self, carry: Any, order: Any, first: int, end: int, epochs: int, closes: bool
+    ) -> tuple[Any, Any, Any, Any]:
+        """One call of the compiled loop."""
+        return loop.advance(
+            self.objective,
+            self.rules,
+            self.rows,
+            self.validation,
+            carry,
+            order,
+            np.int32(first),
+            np.int32(end),
+            np.int32(epochs),
+            np.bool_(closes),
+            shape=self.shape,
+        )
+
+    def order(self, epoch: int, count: int) -> Any:
+        """The rows of some epochs on the device; None where every step sees all."""
+        if self.plan.full:
+            return None
+        orders = np.zeros((self.shape.capacity, self.plan.steps * self.plan.size), np.int32)
+        for e in range(count):
+            orders[e] = self.plan.order(epoch + e)
+        return jax.device_put(orders)
+
+
+def pose(
+    model: Model | Callable[[Any, Any], Any],
+    loss: str | losses.Loss | Callable[..., Any] | None,
+    data: Any,
+    *,
+    params: PyTree | None = None,
+    optimizer: Optimizer | str | None = None,
+    learning_rate: Any = None,
+    batch_size: BatchSize | str = "auto",
+    epochs: int | None = None,
+    steps: int | None = None,
+    validation: Any = 0.0,
+    patience: float | None = None,
+    l1: float | None = None,
+    l2: float | None = None,
+    seed: int = 0,
+    shuffle: bool = True,
+    replacement: bool = False,
+    gradient_tolerance: float | None = None,
+    slope_tolerance: float | None = None,
+    record: str = "steps",
+    score: Callable[..., Any] | None = None,
+) -> tuple[Problem, losses.Loss | None]:
+    """Check what a user asked for and bring it into the engine's form; see `train`."""
+    penalties = {name: inputs.penalty(name, value) for name, value in (("l1", l1), ("l2", l2))}
+    stopping.positive("The number of epochs", epochs, whole=True)
+    stopping.positive("The number of steps", steps, whole=True)
+    stopping.positive("The patience", patience)
+    stopping.positive("The gradient tolerance", gradient_tolerance, zero=True)
+    stopping.positive("The slope tolerance", slope_tolerance, zero=True)
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise FalllineError(f"The seed must be a whole number; it was given {seed!r}.") from None
+    if record not in ("steps", "layers"):
+        raise FalllineError(f"record must be 'steps' or 'layers'; it was given {record!r}.")
+    found_loss = None
+    if isinstance(model, Model):
+        found_loss = inputs.find_loss(loss)
+        score = score or (inputs.accuracy if found_loss.task == "classification" else None)
+        objective: Any = ModelObjective(model, found_loss.function, score, **penalties)
+        rows = inputs.labelled_rows(data)
+    else:
+        if not callable(model):
+            raise FalllineError(
+                f"Training needs a model of fallline.models or a function; it was given {model!r}."
+            )
+        if params is None:
+            raise FalllineError("An objective of your own needs params=, the place to start from.")
+        alone = data is None and not _takes_two(model)
+        objective = UserObjective(model, alone, **penalties)
+        rows = Batch(jax.tree.map(inputs.numeric, data))
+    training, held_out = inputs.hold_out(rows, validation, seed, labelled=isinstance(model, Model))
+    if found_loss is not None and found_loss.task == "classification" and not found_loss.binary:
+        for part in (rows, held_out or rows):
+            inputs.check_classes(part.y, objective.model.outputs)
+    count = inputs.count_rows(training)
+    columns = sum(leaf.size for leaf in jax.tree.leaves(training.x)) // max(count, 1)
+    plan = batches.plan(
+        count, batch_size, columns=columns, seed=seed, shuffle=shuffle, replacement=replacement
+    )
+    if epochs is None and steps is None:
+        epochs = batches.default_epochs(plan)
+    total = min(steps or math.inf, (epochs or math.inf) * plan.steps)
+    if patience is None:
+        patience = math.inf if held_out is None else max(10, math.ceil(200 / plan.steps))
+    chosen: Any = (
+        optimizer_by_name(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
+    )
+    if not isinstance(chosen, Optimizer):
+        raise FalllineError(
+            "The optimizer must be one of fallline.optimizers, or its name; from_optax wraps one of "
+            f"optax's. It was given {chosen!r}."
+        )
+    optimizer = chosen
+    if learning_rate is not None and learning_rate != "auto":
+        optimizer = with_rate(optimizer, learning_rate)
+    if params is not None:
+        params = inputs.parameters(model, params)
+    problem = Problem(
+        objective=jax.tree.map(jnp.asarray, objective),
+        optimizer=optimizer,
+        data=training,
+        validation=held_out if held_out is None else jax.device_put(held_out),
+        plan=plan,
+        shape=Shape.of(plan, layers=record == "layers"),
+        rules=_rules(Rules(patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0))),
+        steps=int(total),
+        epochs=total / plan.steps,
+        seed=seed,
+        begin=functools.partial(
+            _begin,
+            model if isinstance(model, Model) else None,
+            params,
+            seed=np.uint32(seed % 2**32),
+            keep_best=held_out is not None,
+        ),
+    )
+    return problem, found_loss
+
+
+@functools.partial(jax.jit, static_argnames=("model", "keep_best"))
+def _begin(
+    model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, keep_best: bool
+) -> Any:
+    key = jax.random.PRNGKey(seed)
+    state: Any = {}
+    if model is not None:
+        state = model.init_state()
+        params = model.init(jax.random.fold_in(key, 0)) if params is None else params
+    return loop.start(params, state, optimizer, jax.random.fold_in(key, 1), keep_best=keep_best)
+
+
+def _rules(rules: Rules) -> Rules:
+    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(float)), rules)
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:
+        # A function without a signature, of a compiled module, say: the call will tell.
+        return True
+    return True
+
+
+def _or(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
+
+
+def with_rate(optimizer: Optimizer, learning_rate: Any) -> Optimizer:
+    """The optimizer at a learning rate; a schedule that it has is kept and started from there."""
+    current = getattr(optimizer, "learning_rate", None)
+    if callable(current) and not callable(learning_rate):
+        return optimizer.with_rate(current.with_initial(learning_rate))  # pyright: ignore
+    return optimizer.with_rate(learning_rate)
+
+
+def initial_rate(optimizer: Any) -> Any:
+    """The rate that an optimizer starts with, whether or not it has a schedule."""
+    rate = optimizer.learning_rate
+    return rate.initial if callable(rate) else rate  # pyright: ignore

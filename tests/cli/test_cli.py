@@ -23,19 +23,8 @@ COMMAND = str(Path(sys.executable).with_name("fallline"))
 QUICK = ["--model", "linear", "--lr", "0.1", "--epochs", "8"]
 FIT = ["fit", "t.csv", "--target", "y", *QUICK]
 ISSUE_KEYS = [
-    "task",
-    "metric",
-    "value",
-    "baseline",
-    "train_seconds",
-    "total_seconds",
-    "steps",
-    "epochs",
-    "rows_seen",
-    "learning_rate",
-    "batch_size",
-    "stop_reason",
-    "run",
+    *("task", "metric", "value", "baseline", "train_seconds", "total_seconds", "steps", "epochs"),
+    *("rows_seen", "learning_rate", "batch_size", "stop_reason", "run"),
 ]
 ESCAPE = "\x1b"
 
@@ -587,11 +576,12 @@ def test_an_unseen_category_works_with_a_remark(run, kept, table, tmp_path):
         (float("nan"), "-"),
         (0.0, "0"),
         (12.0, "12"),
-        (123456.0, "123,456"),
+        (123456.0, "123,500"),
         (0.123456, "0.1235"),
         (1234.5678, "1,235"),
         (1.5e-7, "1.5e-07"),
-        (12345678.9, "1.235e+07"),
+        (12345678.9, "12,350,000"),
+        (1.5e13, "1.500e+13"),
     ],
 )
 def test_numbers_for_readers(value, text):

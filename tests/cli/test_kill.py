@@ -118,8 +118,7 @@ def require_same(run: Path, whole: Path) -> None:
     assert results[0] == results[1]
     data = run.parent / "t.csv"
     assert np.array_equal(fallline.load(run).predict(data), fallline.load(whole).predict(data))
-    left = [p for p in run.rglob(".*")]
-    assert not left, "half-written files of the killed process"
+    assert not list(run.rglob(".*")), "half-written files of the killed process"
 
 
 def test_the_run_is_worth_killing(place):

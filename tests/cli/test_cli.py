@@ -284,12 +284,9 @@ BAD = {
 }
 
 
-MARKS = {"no features": pytest.mark.xfail(strict=True, reason="data/: polars' own error comes out")}
-
-
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=MARKS.get(case, ())) for case in BAD],
+    list(BAD),
     ids=lambda case: case.replace(" ", "-"),
 )
 def test_bad_tables(run, written, tmp_path, case):

@@ -809,7 +809,7 @@ def real(name: str) -> str:
     [
         ("california_housing.csv", 0.79, {"target": "median_house_value", "model": "mlp"}),
         ("diamonds.csv", 0.98, {"target": "price", "model": "mlp"}),
-        ("adult.csv", 0.85, {"target": "income", "model": "mlp"}),
+        ("adult.csv", 0.853, {"target": "income", "model": "mlp"}),
         ("mnist10k.npz", 0.953, {"model": "mlp", "target": "labels"}),
     ],
 )
@@ -830,8 +830,8 @@ def test_digits():
     assert fallline.fit("digits", model="mlp").result["value"] >= 0.97
 
 
-@pytest.mark.parametrize(("model", "within"), [("mlp", 0.02), ("auto", 0.04)])
-def test_diabetes_is_within_reach_of_least_squares(model, within):
+@pytest.mark.parametrize("model", ["mlp", "linear", "auto"])
+def test_diabetes_is_within_reach_of_least_squares(model):
     """The issue asks for 0.02, which the network reaches; the linear model stops 0.032 short."""
     fitted = fallline.fit("diabetes", model=model)
     table = fitted.read("diabetes").frame
@@ -839,4 +839,4 @@ def test_diabetes_is_within_reach_of_least_squares(model, within):
     x, y = fitted.encoder.features(table).astype(float), table["target"].to_numpy()
     w, b = fallline.baselines.normal_equation(x[training], y[training])
     least_squares = r2_score(y[test], x[test] @ w + b)
-    assert abs(fitted.result["value"] - least_squares) <= within
+    assert abs(fitted.result["value"] - least_squares) <= 0.02

@@ -264,11 +264,11 @@ def learn(
         raise FalllineError(f"Column {target!r} is the target; it cannot be left out as well.")
     goal = learn_target(goal_column, rows, source, task=task, standardize=standardize_target)
     names = [name for name in frame.columns if name != target and name not in drop]
-    encoder = Encoder(goal, *Learner(table, rows, names).learn())
-    if not encoder.feature_names:
+    encoder = Encoder(goal, *Learner(table, rows, names).learn()) if names else None
+    if encoder is None or not encoder.feature_names:
         raise FalllineError(
             f"No column of {source} is left to learn {target!r} from. "
-            + (" ".join(encoder.notes) or "It has no other column.")
+            + (" ".join(encoder.notes if encoder else []) or "It has no other column.")
         )
     _require_room(frame.height, len(encoder.feature_names), source)
     return encoder

@@ -28,11 +28,11 @@ from fallline.errors import FalllineError
 if TYPE_CHECKING:
     from fallline.descent.problem import Problem
 
-LOWEST, HIGHEST = 1e-5, 100.0
+LOWEST, HIGHEST = 1e-6, 100.0
 RISE = 10**0.25
 STEPS_EACH = 5
 AROUND = (0.08, 0.25, 0.8, 2.5, 8.0)
-TRIAL_STEPS = 100
+TRIAL_STEPS = 150
 SHADE = 0.6
 
 
@@ -56,7 +56,7 @@ class RangeTest:
 def find_learning_rate(problem: Problem) -> RangeTest:
     """Find a learning rate for a problem and its optimizer.
 
-    Costs about 650 steps, fewer where high rates blow up.
+    Costs about 900 steps, fewer where high rates blow up.
 
     Raises:
         FalllineError: if no rate makes the loss a finite number.

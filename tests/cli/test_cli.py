@@ -203,7 +203,7 @@ def test_an_ascii_terminal_gets_no_drawing(shell, table):
     assert done.out.isascii()
 
 
-# --- bad input: the list -----------------------------------------------------------------
+# --- bad input, each a sentence -----------------------------------------------------------------
 
 
 @pytest.fixture

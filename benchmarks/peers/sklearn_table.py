@@ -57,7 +57,7 @@ def model(name: str, kind: str, regression: bool):
     early = kind.endswith("-early")
     hidden = {"mnist10k": (128,), "digits": (100,)}.get(name, (64, 64))
     cls = MLPRegressor if regression else MLPClassifier
-    return cls(hidden, early_stopping=early, random_state=0, max_iter=200)
+    return cls(hidden_layer_sizes=hidden, early_stopping=early, random_state=0, max_iter=200)
 
 
 def main(name: str, kind: str) -> None:

@@ -794,7 +794,7 @@ def test_resume_notices_another_test_table(colours, tmp_path):
         fallline.fit(colours, resume=True, **options)
 
 
-# --- real data, the scores that defaults must reach ----------------------------------------------------------
+# --- real data, the scores that defaults must reach
 
 
 def real(name: str) -> str:

@@ -13,6 +13,7 @@ import jax
 from fallline import tree
 from fallline.descent import stopping
 from fallline.descent.history import Recorder
+from fallline.descent.problem import Problem, initial_rate
 from fallline.descent.run import Progress, Run, Snapshot
 from fallline.descent.stopping import Stop
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import PyTree
-
-from fallline.descent.problem import Problem, initial_rate
 
 CALL_SECONDS = 0.1
 """How much work one call of the compiled loop is given before Python looks in."""

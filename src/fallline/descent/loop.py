@@ -175,7 +175,7 @@ def advance(
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
         history = {**history, "steps": history["steps"].at[row].set(record)}
         if shape.layers:
-            history["layers"] = history["layers"].at[row].set(layers(jax.tree.leaves))
+            history["layers"] = history["layers"].at[row].set(layers())
         return carry, history
 
     # A function that knows nothing of weights gets the last, smaller batch at its own size.
@@ -218,7 +218,7 @@ def advance(
 
 def one_step(
     objective: Any, carry: Carry, batch: Batch, key: Any, count: Any
-) -> tuple[Carry, Array, Callable[[Callable[[PyTree], list[Array]]], Array]]:
+) -> tuple[Carry, Array, Callable[[], Array]]:
     """Loss, gradient, optimizer, parameters; and the record of it.
 
     A step that would leave the finite numbers is not taken: the parameters stay and the run stops.
@@ -242,9 +242,9 @@ def one_step(
     cosine = dot(grads, carry["previous"]) / (gradient_norm * carry["previous_norm"])
     record = [value, rate, gradient_norm, update_norm, parameter_norm, cosine]
 
-    def layers(flatten: Callable[[PyTree], list[Array]]) -> Array:
+    def layers() -> Array:
         trees = (grads, updates, params)
-        return jnp.stack([jnp.stack([norm(leaf) for leaf in flatten(t)]) for t in trees])
+        return jnp.stack([jnp.stack([norm(leaf) for leaf in jax.tree.leaves(t)]) for t in trees])
 
     counted = jnp.where(fine, jnp.asarray(count, kind), 0.0)
     carry = {

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fallline import losses
-from fallline.descent import batches, loop, stopping
+from fallline.descent import batches, inputs, loop, stopping
 from fallline.descent.loop import Shape
 from fallline.descent.objective import Batch, ModelObjective, UserObjective
 from fallline.descent.stopping import Rules
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from jaxtyping import PyTree
 
     from fallline.descent.batches import BatchPlan, BatchSize
-from fallline.descent import inputs
 
 
 @dataclasses.dataclass

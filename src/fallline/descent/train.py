@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fallline import losses, tree
 from fallline.descent import stopping
+from fallline.descent.descend import descend
+from fallline.descent.problem import initial_rate, pose, with_rate
+from fallline.descent.range_test import find_learning_rate
 from fallline.descent.run import Progress, Run, Snapshot
 from fallline.models import Model
 from fallline.optimizers import Optimizer
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from jaxtyping import PyTree
 
     from fallline.descent.batches import BatchSize
-from fallline.descent.descend import descend
-from fallline.descent.problem import initial_rate, pose, with_rate
-from fallline.descent.range_test import find_learning_rate
 
 
 def train(

@@ -6,11 +6,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fallline import averages, baselines, losses, models, optimizers, schedules
+    from fallline import (
+        averages,
+        baselines,
+        expressions,
+        gradients,
+        losses,
+        models,
+        optimizers,
+        schedules,
+        terrains,
+    )
     from fallline.descent.history import History
+    from fallline.descent.minimize import minimize
+    from fallline.descent.minimize_result import MinimizeResult
     from fallline.descent.run import Run
+    from fallline.descent.scipy_method import scipy_method
+    from fallline.descent.sweep import sweep
+    from fallline.descent.sweep_result import SweepResult
     from fallline.descent.train import train
     from fallline.errors import FalllineError
+    from fallline.gradients.check import check_gradient
+    from fallline.gradients.graph import graph
     from fallline.jobs.fit import fit
     from fallline.jobs.result import TableRun, load
 
@@ -19,17 +36,27 @@ __version__ = "0.1.0"
 __all__ = [
     "FalllineError",
     "History",
+    "MinimizeResult",
     "Run",
+    "SweepResult",
     "TableRun",
     "__version__",
     "averages",
     "baselines",
+    "check_gradient",
+    "expressions",
     "fit",
+    "gradients",
+    "graph",
     "load",
     "losses",
+    "minimize",
     "models",
     "optimizers",
     "schedules",
+    "scipy_method",
+    "sweep",
+    "terrains",
     "train",
 ]
 
@@ -38,10 +65,17 @@ __all__ = [
 _HOMES = {
     "FalllineError": "fallline.errors",
     "History": "fallline.descent.history",
+    "MinimizeResult": "fallline.descent.minimize_result",
     "Run": "fallline.descent.run",
+    "SweepResult": "fallline.descent.sweep_result",
     "TableRun": "fallline.jobs.result",
+    "check_gradient": "fallline.gradients.check",
     "fit": "fallline.jobs.fit",
+    "graph": "fallline.gradients.graph",
     "load": "fallline.jobs.result",
+    "minimize": "fallline.descent.minimize",
+    "scipy_method": "fallline.descent.scipy_method",
+    "sweep": "fallline.descent.sweep",
     "train": "fallline.descent.train",
 }
 

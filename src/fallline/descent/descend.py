@@ -44,22 +44,15 @@ def descend(
     if resume is not None:
         carry = tree.from_arrays(carry, resume.arrays)
         recorder, spent = Recorder.resumed(resume.history), resume.seconds
-    plan, shape = problem.plan, problem.shape
+    plan = problem.plan
     step, code = int(carry["step"]), int(carry["stop"])
     reason, kept_at, pace = "", began, 0.0
     order, ordered = None, (-1, 0)
     with interruptible() as interrupted:
         while code == stopping.RUNNING and step < problem.steps and not reason:
-            epoch, first = divmod(step, plan.steps)
             # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
             wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
-            left = problem.steps - step
-            if first == 0 and wish >= plan.steps and left >= plan.steps:
-                epochs = min(wish // plan.steps, left // plan.steps, shape.capacity)
-                end = plan.steps
-            else:
-                epochs, end = 1, min(first + wish, plan.steps, first + left)
-            closes = end == plan.steps or end - first == left
+            epoch, first, end, epochs, closes = problem.portion(step, wish)
             if ordered[0] != epoch or ordered[1] < epochs:
                 order, ordered = problem.order(epoch, epochs), (epoch, epochs)
             called = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The compiled loop: every run of this house goes through `advance`.
+"""The compiled loop: every run of this house goes through `go_on`, compiled as `advance`.
 
 One program serves every number: optimizer, schedule, penalties and stopping rules are pytrees whose
 leaves are arguments. What shapes the program (rows a step, steps an epoch) is in `Shape`. Inside,
@@ -63,6 +63,7 @@ class Shape:
         full: every step sees all rows, in their own order.
         capacity: epochs that one call can do at most.
         layers: record the norms of every leaf too.
+        endless: nothing ends a run but its last step, so that many runs side by side keep in step.
     """
 
     size: int
@@ -71,6 +72,7 @@ class Shape:
     full: bool
     capacity: int
     layers: bool = False
+    endless: bool = False
 
     @staticmethod
     def of(plan: BatchPlan, layers: bool = False) -> Shape:
@@ -112,8 +114,7 @@ def start(
     return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), carry)
 
 
-@functools.partial(jax.jit, static_argnames=("shape",), donate_argnames=("carry",))
-def advance(
+def go_on(
     objective: Any,
     rules: Any,
     data: Batch,
@@ -149,6 +150,11 @@ def advance(
     traces["advance"] += 1
     kind = jnp.result_type(float)
     begun = carry["step"]
+
+    def on(carry: Carry) -> Any:
+        """Does the run go on? Under vmap, a constant saves a choice between old and new for every array."""
+        return True if shape.endless else carry["stop"] == RUNNING
+
     leaves = len(jax.tree.leaves(carry["params"]))
     rows = shape.capacity * shape.steps
     history = {
@@ -173,6 +179,8 @@ def advance(
         key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
         carry, record, layers = one_step(objective, carry, batch, key, count)
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
+        if shape.endless:
+            row = e * shape.steps + i - first
         history = {**history, "steps": history["steps"].at[row].set(record)}
         if shape.layers:
             history["layers"] = history["layers"].at[row].set(layers())
@@ -186,7 +194,7 @@ def advance(
         e, carry, history = loop
 
         def unfinished(inner: tuple[Array, Carry, Any]) -> Array:
-            return (inner[0] < jnp.minimum(end, regular)) & (inner[1]["stop"] == RUNNING)
+            return (inner[0] < jnp.minimum(end, regular)) & on(inner[1])
 
         def body(inner: tuple[Array, Carry, Any]) -> tuple[Array, Carry, Any]:
             i, carry, history = inner
@@ -195,14 +203,14 @@ def advance(
         i, carry, history = lax.while_loop(unfinished, body, (first, carry, history))
         if ragged:
             carry, history = lax.cond(
-                (end > regular) & (carry["stop"] == RUNNING),
+                (end > regular) & on(carry),
                 lambda c, h: step(e, i, c, h, shape.last),
                 lambda c, h: (c, h),
                 carry,
                 history,
             )
         carry, record = lax.cond(
-            closes & (carry["stop"] == RUNNING),
+            closes & on(carry),
             functools.partial(close_epoch, objective, rules, validation),
             lambda c: (c, jnp.full(len(EPOCH_FIELDS), jnp.nan, kind)),
             carry,
@@ -210,10 +218,14 @@ def advance(
         return e + 1, carry, {**history, "epochs": history["epochs"].at[e].set(record)}
 
     def going(loop: tuple[Array, Carry, Any]) -> Array:
-        return (loop[0] < epochs) & (loop[1]["stop"] == RUNNING)
+        return (loop[0] < epochs) & on(loop[1])
 
     _, carry, history = lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), carry, history))
     return carry, history["steps"], history["epochs"], history.get("layers")
+
+
+advance = functools.partial(jax.jit, static_argnames=("shape",), donate_argnames=("carry",))(go_on)
+"""The compiled `go_on`, its carry's buffers used up."""
 
 
 def one_step(
@@ -234,6 +246,7 @@ def one_step(
     updates = lax.optimization_barrier(updates)
     gradient_norm, update_norm, parameter_norm = norm(grads), norm(updates), norm(params)
     fine = jnp.isfinite(value) & jnp.isfinite(update_norm) & jnp.isfinite(parameter_norm)
+    fine &= carry["stop"] == RUNNING
 
     def keep(new: PyTree, old: PyTree) -> PyTree:
         return jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, old)
@@ -296,7 +309,9 @@ def close_epoch(
         "best_value": jnp.where(better, monitored, carry["best_value"]).astype(kind),
         "best_epoch": jnp.where(better, carry["epoch"] + 1, carry["best_epoch"]),
         "since_best": since_best,
-        "stop": rules.check(since_best, gradient_norm, recent),
+        "stop": jnp.where(
+            carry["stop"] == RUNNING, rules.check(since_best, gradient_norm, recent), carry["stop"]
+        ),
     }
     if "best" in carry:
         new["best"] = lax.cond(better, lambda: predictor, lambda: carry["best"])

@@ -45,8 +45,21 @@ class Problem:
     steps: int
     epochs: float
     seed: int
-    begin: Callable[[Any], Any]
-    """Makes the carry before the first step, from an optimizer."""
+    model: Model | None
+    params: PyTree
+
+    def begin(self, optimizer: Any) -> Any:
+        """The carry before the first step."""
+        seed = np.uint32(self.seed % 2**32)
+        keep_best = self.validation is not None
+        return begin(self.model, self.params, optimizer, seed=seed, keep_best=keep_best)
+
+    def reseeded(self, seed: int) -> Problem:
+        """The same problem from another seed: initial parameters, row orders, dropout."""
+        plan = dataclasses.replace(self.plan, seed=seed)
+        other = dataclasses.replace(self, seed=seed, plan=plan)
+        other.__dict__["rows"] = self.rows
+        return other
 
     @functools.cached_property
     def rows(self) -> Any:
@@ -76,6 +89,24 @@ class Problem:
             np.bool_(closes),
             shape=self.shape,
         )
+
+    def portion(self, step: int, wish: int) -> tuple[int, int, int, int, bool]:
+        """What one call shall do: whole epochs where the wish reaches so far, else a part of one.
+
+        Args:
+            step: steps done.
+            wish: steps to do, if they fit.
+
+        Returns:
+            The epoch to begin in, the step of it to begin at and to stop before, how many epochs, and
+            whether the call reaches the end of its epochs or of the run; see `loop.go_on`.
+        """
+        each, left = self.plan.steps, self.steps - step
+        epoch, first = divmod(step, each)
+        if first == 0 and wish >= each and left >= each:
+            return epoch, 0, each, min(wish // each, left // each, self.shape.capacity), True
+        end = min(first + wish, each, first + left)
+        return epoch, first, end, 1, end == each or end - first == left
 
     def order(self, epoch: int, count: int) -> Any:
         """The rows of some epochs on the device; None where every step sees all."""
@@ -177,21 +208,17 @@ def pose(
         steps=int(total),
         epochs=total / plan.steps,
         seed=seed,
-        begin=functools.partial(
-            _begin,
-            model if isinstance(model, Model) else None,
-            params,
-            seed=np.uint32(seed % 2**32),
-            keep_best=held_out is not None,
-        ),
+        model=model if isinstance(model, Model) else None,
+        params=params,
     )
     return problem, found_loss
 
 
 @functools.partial(jax.jit, static_argnames=("model", "keep_best"))
-def _begin(
+def begin(
     model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, keep_best: bool
 ) -> Any:
+    """The carry of a run before its first step, from its seed."""
     key = jax.random.PRNGKey(seed)
     state: Any = {}
     if model is not None:

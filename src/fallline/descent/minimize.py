@@ -1,0 +1,369 @@
+"""Minimising any function of any tree of parameters, from one start or from thousands."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fallline import tree
+from fallline.descent import minimize_loop as loop
+from fallline.descent import stopping
+from fallline.descent.descend import interruptible
+from fallline.descent.line_search import by_name as line_search_by_name
+from fallline.descent.minimize_jobs import (
+    Clock,
+    CompiledJob,
+    PlainJob,
+    in_precision,
+    require_memory,
+)
+from fallline.descent.minimize_result import measure
+from fallline.descent.plain_function import real_number
+from fallline.descent.problem import with_rate
+from fallline.errors import FalllineError
+from fallline.optimizers import SGD, Adam, Optimizer
+from fallline.optimizers import by_name as optimizer_by_name
+from fallline.terrains import Terrain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import PyTree
+
+    from fallline.descent.line_search import LineSearch
+    from fallline.descent.minimize_jobs import Ended, Job
+    from fallline.descent.minimize_result import MinimizeResult
+
+STEPS = 2000
+TRIED_RATES = tuple(10.0 ** (k / 2) for k in range(-12, 3))
+TRIAL_STEPS = 50
+
+
+def minimize(
+    f: Callable[..., Any] | Terrain,
+    x0: PyTree | None = None,
+    optimizer: Optimizer | str | None = None,
+    *,
+    learning_rate: Any = None,
+    steps: int = STEPS,
+    tolerance: float | None = None,
+    starts: PyTree | int | None = None,
+    gradient: str | Callable[..., Any] = "auto",
+    line_search: LineSearch | str | None = None,
+    noise: float | None = None,
+    args: tuple[Any, ...] = (),
+    seed: int = 0,
+    path: bool = False,
+    records: int | None = None,
+    precision: str | None = None,
+    callback: Callable[[int, float], Any] | None = None,
+    time_budget: float | None = None,
+) -> MinimizeResult:
+    r"""Minimise a function by gradient descent.
+
+    Args:
+        f: a function of x (and of ``args``) that gives one number: a JAX function of any tree, a terrain,
+            or, with its gradient by differences, any Python or NumPy function.
+        x0: where to start, a number, an array or any tree of them. A terrain knows where.
+        optimizer: one of `fallline.optimizers`, or its name; Adam if not given.
+        learning_rate: a number, a schedule, or "auto": fifteen rates from 1e-6 to 10 get a short try
+            each, the best four a whole run, and the one that ends lowest is the result. So it is where
+            neither an optimizer with a rate, nor a rate, nor a line search is given.
+        steps: at most.
+        tolerance: a ball is at rest where its gradient is no longer than this, and its update no longer than
+            this times 1 + |x|. 1e-5 in single, 1e-8 in double precision; 0 for never.
+        starts: many starts instead of x0: a tree like x0 whose leaves have a leading axis; for a terrain, a
+            whole number of balls spread over its bounds.
+        gradient: "auto" (JAX's own; by differences if JAX cannot trace f), "numerical", or a function of
+            x and ``args`` that gives a tree like x.
+        line_search: "armijo" or "polyak", or one of `fallline.descent.line_search`; around plain descent of
+            rate 1 unless an optimizer is given.
+        noise: standard deviation of a Gaussian added to each number of each gradient; a terrain's own
+            unless given.
+        args: further arguments of f; arrays among them may change without compiling again.
+        seed: of the noise, and of a terrain's starts.
+        path: keep the positions.
+        records: of many balls, how many steps to keep at most; 200.
+        precision: "float32" or "float64"; as JAX is set unless given. Plain functions run in double.
+        callback: called now and then with steps done and the lowest value; ends the run by returning true.
+        time_budget: seconds after which the run ends.
+
+    Returns:
+        A `MinimizeResult`. Ctrl-C ends a run in good order: the result is what was reached.
+
+    Raises:
+        FalllineError: if f, a start or an option is not what it must be.
+
+    Examples:
+        >>> result = minimize(lambda x: (x - 3.0) ** 2, 0.0, "sgd", learning_rate=0.1)
+        >>> round(float(result.x), 4), result.kind
+        (3.0, 'minimum')
+    """
+    began = time.perf_counter()
+    search = line_search_by_name(line_search)
+    for name, value in (("The number of steps", steps), ("The number of records", records)):
+        stopping.positive(name, value, whole=True)
+    steps = int(steps)
+    stopping.positive("The time budget", time_budget)
+    job = pose_job(
+        f,
+        x0,
+        starts=starts,
+        gradient=gradient,
+        search=search,
+        noise=noise,
+        args=args,
+        seed=seed,
+        tolerance=tolerance,
+        precision=precision,
+    )
+    with job.in_precision():
+        chosen, auto = _optimizer(optimizer, learning_rate, search)
+        every = job.stride(steps, records)
+        job.require_memory(chosen, -(-steps // every), path=path)
+        job.check()
+        if isinstance(job, PlainJob) and gradient == "auto":
+            warnings.warn(job.note(), stacklevel=2)
+        clock = Clock(began, time_budget, callback)
+        with interruptible() as interrupted:
+            clock.interrupted = interrupted
+            if auto:
+                ended, chosen, tried, spent = _descend_at_best_rate(
+                    job, chosen, steps, every, path, clock
+                )
+            else:
+                ended, tried, spent = job.descend(chosen, steps, every, path, clock), {}, 0
+        made = measure(job, ended, clock.reason)
+    made.nfev = made.nfev + spent
+    made.optimizer, made.tried = chosen, tried
+    made.notes = [job.note()] if isinstance(job, PlainJob) else []
+    made.seconds = time.perf_counter() - began
+    return made
+
+
+def pose_job(
+    f: Callable[..., Any] | Terrain,
+    x0: PyTree | None,
+    *,
+    starts: PyTree | int | None = None,
+    gradient: str | Callable[..., Any] = "auto",
+    search: LineSearch | None = None,
+    noise: float | None = None,
+    args: Any = (),
+    seed: int = 0,
+    tolerance: float | None = None,
+    precision: str | None = None,
+) -> Job:
+    """Check what a user asked to be minimised and bring it into the loop's form; see `minimize`."""
+    for name, value in (("The tolerance", tolerance), ("The noise", noise)):
+        stopping.positive(name, value, zero=True)
+    if precision not in (None, "float32", "float64"):
+        raise FalllineError(
+            f"precision must be 'float32' or 'float64'; it was given {precision!r}."
+        )
+    if isinstance(gradient, str) and gradient not in ("auto", "numerical"):
+        raise FalllineError(
+            f"gradient must be 'auto', 'numerical' or a function; it was given {gradient!r}."
+        )
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise FalllineError(f"The seed must be a whole number; it was given {seed!r}.") from None
+    args = args if isinstance(args, tuple) else (args,)
+    if isinstance(f, Terrain):
+        noise = f.noise if noise is None else noise
+        if isinstance(starts, int):
+            stopping.positive("The number of starts", starts, whole=True)
+            require_memory(starts, 2, 1, state=0, path=False, double=False)
+            starts = f.scatter(starts, seed)
+        x0 = np.asarray(f.starts[0]) if x0 is None and starts is None else x0
+    if not callable(f):
+        raise FalllineError(f"minimize needs a function; it was given {f!r}.")
+    own = None if isinstance(gradient, str) else gradient
+    with in_precision(precision):
+        template, _ = _places(x0, starts)
+        compiled = gradient != "numerical" and _traceable(f, template, args, own)
+    precision = precision if compiled else "float64"
+    with in_precision(precision):
+        template, balls = _places(x0, starts)
+        double = bool(jnp.result_type(float) == jnp.float64)
+    return (CompiledJob if compiled else PlainJob)(
+        f=f,
+        args=args,
+        gradient=own,
+        template=template,
+        balls=balls,
+        search=search,
+        noise=float(noise or 0.0),
+        tolerance=(1e-8 if double else 1e-5) if tolerance is None else float(tolerance),
+        seed=seed,
+        precision=precision,
+    )
+
+
+def _places(x0: PyTree | None, starts: PyTree | None) -> tuple[PyTree, PyTree | None]:
+    """One start's shape as a tree of arrays, and all starts or None; checked."""
+
+    def real(leaf: Any, name: str) -> np.ndarray:
+        try:
+            array = np.asarray(leaf)
+        except ValueError:
+            array = np.asarray(None)
+        if array.dtype.kind == "c":
+            raise FalllineError(f"{name} must hold real numbers; it holds complex ones.")
+        if array.dtype.kind not in "fiu":
+            raise FalllineError(f"{name} must hold numbers; it holds {leaf!r}.")
+        if not np.isfinite(array).all():
+            place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+            at = f" at {place if len(place) > 1 else place[0]}" if place else ""
+            raise FalllineError(
+                f"{name} must hold finite numbers; it holds {array[tuple(place)]}{at}."
+            )
+        return array.astype(jnp.result_type(float))
+
+    # A list of numbers is a vector, as in NumPy, not a tree with a leaf for each.
+    x0, starts = (_vector(given) for given in (x0, starts))
+    if x0 is None and starts is None:
+        raise FalllineError("minimize needs a place to start: give x0=, or starts= for many.")
+    if starts is None:
+        template = jax.tree.map(lambda leaf: real(leaf, "x0"), x0)
+        if not sum(leaf.size for leaf in jax.tree.leaves(template)):
+            raise FalllineError("x0 holds no numbers, so there is nothing to minimise over.")
+        return template, None
+    if isinstance(starts, int):
+        raise FalllineError(
+            "A number of starts needs a terrain, which knows its bounds; for a function give the starts "
+            "themselves, an array with a row for each."
+        )
+    balls = jax.tree.map(lambda leaf: real(leaf, "starts"), starts)
+    counts = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(balls)}
+    if len(counts) != 1 or None in counts or 0 in counts:
+        raise FalllineError(
+            "starts needs a leading axis with a place for each start, the same in all its arrays; "
+            f"its shapes are {[np.shape(leaf) for leaf in jax.tree.leaves(balls)]}."
+        )
+    template = jax.tree.map(lambda leaf: leaf[0], balls)
+    if x0 is not None:
+        wanted = jax.tree.map(lambda leaf: real(leaf, "x0"), x0)
+        needed, given = (
+            dict(zip(tree.names(t), map(np.shape, jax.tree.leaves(t)), strict=True))
+            for t in (wanted, template)
+        )
+        if needed != given:
+            raise FalllineError(
+                f"Each start must have the shape of x0, {needed}; with the leading axis taken off, "
+                f"starts has {given}."
+            )
+    return template, balls
+
+
+def _vector(given: Any) -> Any:
+    if isinstance(given, (list, tuple)):
+        with contextlib.suppress(ValueError, TypeError):
+            array = np.asarray(given)
+            return array if array.dtype.kind in "fiuc" else given
+    return given
+
+
+def _traceable(f: Any, template: PyTree, args: tuple[Any, ...], gradient: Any) -> bool:
+    """Can JAX trace the function, and the user's gradient if there is one? Checks what it gives, if so."""
+    function, arrays = loop.Function.of(f, args, gradient)
+    try:
+        hash(function)
+        made = jax.eval_shape(function, template, *arrays)
+        if gradient is not None:
+            jax.eval_shape(function.value_and_grad, template, *arrays)
+    except Exception:
+        # Whether the function is at fault or only cannot be traced, calling it will tell; if it fails,
+        # its own error is the one to show.
+        real_number(f(jax.tree.map(np.asarray, template), *args))
+        return False
+    if made.shape != ():
+        raise FalllineError(
+            f"The function must give one number; it gave an array of shape {made.shape}. A sum or a mean "
+            "makes one number of many."
+        )
+    if jnp.issubdtype(made.dtype, jnp.complexfloating):
+        raise FalllineError("The function must give a real number; it gave a complex one.")
+    if not jnp.issubdtype(made.dtype, jnp.floating):
+        raise FalllineError(
+            f"The function must give a real number that changes smoothly; it gave {made.dtype}, which has "
+            "no gradient."
+        )
+    return True
+
+
+def _optimizer(
+    optimizer: Any, learning_rate: Any, search: LineSearch | None
+) -> tuple[Optimizer, bool]:
+    """The optimizer, and is its rate still to be found?"""
+    named = isinstance(optimizer, str)
+    if optimizer is None:
+        chosen: Any = SGD(1.0) if search is not None else Adam()
+    else:
+        chosen = optimizer_by_name(optimizer) if named else optimizer
+    if not isinstance(chosen, Optimizer):
+        raise FalllineError(
+            "The optimizer must be one of fallline.optimizers, or its name; from_optax wraps one of "
+            f"optax's. It was given {chosen!r}."
+        )
+    if isinstance(learning_rate, str) and learning_rate != "auto":
+        raise FalllineError(
+            f"The learning rate must be a number, a schedule or 'auto'; it was given {learning_rate!r}."
+        )
+    if learning_rate is None:
+        if search is not None:
+            return (chosen.with_rate(1.0) if named else chosen), False
+        return chosen, named or optimizer is None
+    if isinstance(learning_rate, str):
+        return chosen, True
+    return with_rate(chosen, learning_rate), False
+
+
+def _descend_at_best_rate(
+    job: Job, optimizer: Any, steps: int, every: int, path: bool, clock: Clock
+) -> tuple[Ended, Any, dict[float, float], int]:
+    """Descend with the rate that brings the (median) ball lowest; among equals the one soonest at rest.
+
+    Every rate gets a short try, the best four a whole run each: a short try flatters high rates, which
+    may throw a ball out again later.
+    """
+    tried: dict[float, float] = {}
+    runs: dict[float, Ended] = {}
+
+    def attempt(rate: float, trial: int, clock: Clock) -> None:
+        runs[rate] = ended = job.descend(with_rate(optimizer, rate), trial, every, path, clock)
+        values = job.values(ended.x)
+        # The last tenth counts, not the end alone: passing through a low place is not reaching it.
+        late = ended.records[-max(1, len(ended.records) // 10) :, :, 0]
+        late = np.where(np.isnan(late), values, late).mean(axis=0, dtype=np.float64)
+        fine = np.isfinite(values) & (ended.codes != stopping.BLEW_UP)
+        tried[rate] = float(np.median(np.where(fine, late, np.inf)))
+
+    short = min(steps, max(steps // len(TRIED_RATES), TRIAL_STEPS))
+    brief = Clock(clock.began, interrupted=clock.interrupted)
+    for rate in TRIED_RATES:
+        attempt(rate, short, brief)
+    finalists = sorted((r for r in tried if tried[r] < np.inf), key=lambda r: (tried[r], r))[:4]
+    if not finalists:
+        raise FalllineError(
+            "Every learning rate from 1e-6 to 10 led out of the finite numbers; is the function bounded "
+            "below?"
+        )
+    spent = sum(int(run.evaluations.sum()) for run in runs.values())
+    for rate in finalists if short < steps else ():
+        attempt(rate, steps, clock)
+        spent += int(runs[rate].evaluations.sum())
+    lowest = min(tried[r] for r in finalists)
+    first = float(np.median(job.values(job.places)))
+    equal = [r for r in finalists if tried[r] <= lowest + 1e-6 * max(first - lowest, 0.0)]
+    best = min(equal, key=lambda r: (np.median(runs[r].taken), r))
+    spent -= int(runs[best].evaluations.sum())
+    return runs[best], with_rate(optimizer, best), tried, spent // len(job.places)

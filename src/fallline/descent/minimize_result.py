@@ -1,0 +1,263 @@
+"""The result of `fallline.minimize`: what was reached, in scipy's words and in a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from fallline.descent import minimize_loop as loop
+from fallline.descent import stopping
+from fallline.descent.basins import group
+from fallline.descent.history import History
+from fallline.descent.loop import STEP_FIELDS
+from fallline.descent.minimize_jobs import CompiledJob
+from fallline.descent.stationary import Evidence, standing
+
+if TYPE_CHECKING:
+    from jaxtyping import PyTree
+
+    from fallline.descent.basins import Basin
+    from fallline.descent.minimize_jobs import Ended, Job
+    from fallline.descent.stationary import Standing
+
+AT_REST, RAN_OUT, BLEW_UP, ENDED_EARLY, NO_STEP, NOT_A_MINIMUM = range(6)
+
+
+@dataclasses.dataclass
+class MinimizeResult:
+    """What came of `minimize`, in scipy's words.
+
+    With ``starts`` every entry has a leading axis over them, (n, ...), and ``basins`` says which valleys
+    they reached; without, the entries are as in ``scipy.optimize.OptimizeResult``.
+
+    Attributes:
+        x: where it ended, a tree like x0.
+        fun: the function's value there.
+        jac: its gradient there, a tree like x.
+        nit: steps taken.
+        nfev: evaluations of the function, those with a gradient included.
+        success: did it come to rest in a minimum?
+        status: 0 at rest; 1 steps used up; 2 left the finite numbers; 3 interrupted or out of time; 4 the
+            line search found no step down; 5 at rest, but at a saddle, at a maximum or on a plateau.
+        message: a sentence that says where and how it stopped.
+        kind: "minimum", "saddle", "maximum", "plateau", "moving" or "diverged"; see
+            `fallline.descent.stationary`.
+        distance: to the stationary point of the local quadratic, NaN where the Hessian is not known.
+        eigenvalues: of the Hessian at x, ascending, (..., d); Lanczos' outermost ones in large
+            dimensions; None where it is not known.
+        history: every step, as in training; of many balls, ``history.loss`` and its like have shape
+            (records, n) and hold every so-manieth step; NaN once a ball has stopped.
+        recorded: the steps in the history, counted from 0.
+        path: the positions at those steps and at the end, (records + 1, d) or (records + 1, n, d), if
+            asked for.
+        basins: with starts, where the balls came to rest, lowest first.
+        labels: with starts, the basin of each ball, -1 for none.
+        best: with starts, the ball with the lowest value.
+        optimizer: with the learning rate that was used.
+        tried: learning rate -> value reached, where the rate was "auto".
+        notes: what the user should know besides.
+        seconds: all time spent, compilation included.
+    """
+
+    x: PyTree
+    fun: Any
+    jac: PyTree
+    nit: Any
+    nfev: Any
+    success: Any
+    status: Any
+    message: str
+    kind: Any
+    distance: Any
+    eigenvalues: Any
+    history: History
+    recorded: np.ndarray
+    path: np.ndarray | None
+    basins: list[Basin]
+    labels: np.ndarray | None
+    best: int | None
+    optimizer: Any = None
+    tried: dict[float, float] = dataclasses.field(default_factory=dict[float, float])
+    notes: list[str] = dataclasses.field(default_factory=list[str])
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        lines = [self.message, *self.notes, *map(str, self.basins[:12])]
+        if len(self.basins) > 12:
+            lines.append(f"and {len(self.basins) - 12} more places")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<MinimizeResult: {self.message}>"
+
+
+def measure(job: Job, ended: Ended, reason: str) -> MinimizeResult:
+    """Measure where the balls stopped, and put it into scipy's words."""
+    x, many = ended.x, job.balls is not None
+    stand, seen, values = _stand(job, ended)
+    rest = (stand.kinds == "minimum") & (ended.codes == stopping.GRADIENT)
+    status = np.full(len(x), ENDED_EARLY if reason else RAN_OUT)
+    status[ended.codes == loop.NO_STEP] = NO_STEP
+    status[ended.codes == stopping.GRADIENT] = NOT_A_MINIMUM
+    # Where rounding hides every further fall from a line search, a minimum is as good as it gets.
+    rest |= (ended.codes == loop.NO_STEP) & (stand.kinds == "minimum")
+    status[rest] = AT_REST
+    status[ended.codes == stopping.BLEW_UP] = BLEW_UP
+    found, labels, best = [], None, None
+    if many:
+        spread = float(np.linalg.norm(job.places.std(axis=0))) or 1.0
+        near = np.where(np.isfinite(stand.nearest), stand.nearest, x)
+        found, labels = group(near, values, stand.kinds, spread, job.restore)
+        best = int(np.nanargmin(np.where(np.isfinite(values), values, np.inf)))
+    fields = {name: ended.records[..., i] for i, name in enumerate(STEP_FIELDS)}
+    history = History({k: v if many else v[:, 0] for k, v in fields.items()}, {})
+
+    if many:
+        message = _of_many(stand.kinds, ended, found, reason)
+    else:
+        message = _of_one(stand, seen, ended, values, reason)
+
+    def entry(array: np.ndarray) -> Any:
+        return array if many else array[0].item()
+
+    return MinimizeResult(
+        x=job.restore(x if many else x[0]),
+        fun=entry(values),
+        jac=job.restore(seen.gradient if many else seen.gradient[0]),
+        nit=entry(ended.taken),
+        nfev=entry(ended.evaluations),
+        success=entry(status == AT_REST),
+        status=entry(status),
+        message=message,
+        kind=entry(stand.kinds),
+        distance=entry(stand.distance),
+        eigenvalues=seen.values if many or seen.values is None else seen.values[0],
+        history=history,
+        recorded=ended.recorded,
+        path=ended.path if many or ended.path is None else ended.path[:, 0],
+        basins=found,
+        labels=labels,
+        best=best,
+    )
+
+
+def _stand(job: Job, ended: Ended) -> tuple[Standing, Evidence, np.ndarray]:
+    values, slopes = job.values(ended.x), job.slopes(ended.x)
+    spectrum, vectors = job.spectra(ended.x)
+    records = ended.records
+    last = records[-max(1, len(records) // 10) :]
+    with warnings.catch_warnings():
+        # A ball that stopped early has no records at the end: NaN, which is no evidence.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        fallen = records[0, :, 0] - values
+        stalled = np.abs(last[0, :, 0] - values) <= 1e-3 * np.abs(fallen)
+        greatest = np.nanmax(records[:, :, 2], axis=0, initial=0.0)
+        # A line search turns back, too, without overshooting anything.
+        hovering = (np.nanmean(last[:, :, 5], axis=0) < -0.3) & (job.search is None)
+    double = jnp.result_type(float) == jnp.float64
+    precise = 1e-8 if double and isinstance(job, CompiledJob) else 1e-4
+    seen = Evidence(
+        ended.x.astype(np.float64),
+        slopes.astype(np.float64),
+        job.tolerance,
+        spectrum,
+        vectors,
+        precise,
+        greatest,
+        stalled,
+        hovering,
+        job.values,
+    )
+    stand = standing(seen)
+    stand.kinds[ended.codes == stopping.BLEW_UP] = "diverged"
+    return stand, seen, values
+
+
+def _of_one(stand: Standing, seen: Evidence, ended: Ended, values: np.ndarray, reason: str) -> str:
+    """Where and how a single descent stopped, for a reader."""
+    kind, code, taken = str(stand.kinds[0]), int(ended.codes[0]), int(ended.taken[0])
+    size = float(np.linalg.norm(seen.gradient[0]))
+    if code == stopping.BLEW_UP:
+        return (
+            f"Left the finite numbers at step {taken + 1:,}; the last finite place is kept. Try a smaller "
+            "learning rate."
+        )
+    steps = f"{taken:,} step" + ("" if taken == 1 else "s")
+    begun = {"interrupted": "Interrupted", "time": "Out of time"}.get(reason)
+    at_rest = code in (stopping.GRADIENT, loop.NO_STEP)
+    begun = begun or ("At rest" if at_rest else "All steps used up")
+    slope = f"the gradient's norm is {size:.3g}"
+    if kind == "minimum":
+        near = "" if at_rest else f", {stand.distance[0]:.1g} from its bottom,"
+        text = f"{begun} in a minimum{near} after {steps}: {slope}, {_curvature(seen, stand)}."
+        if seen.hovering[0] and not at_rest:
+            text += " The steps cross the bottom back and forth; a smaller or falling learning rate settles."
+        return text
+    if kind in ("saddle", "maximum"):
+        return (
+            f"{begun} at a {kind} after {steps}: {slope}, {_curvature(seen, stand)}. "
+            "It goes down from here; start beside it, or add a little noise."
+        )
+    if kind == "plateau":
+        flat = f"{slope} and {_curvature(seen, stand)}"
+        return f"{begun} on a plateau after {steps}: {flat}. It may be lower elsewhere."
+    if code == loop.NO_STEP:
+        return (
+            f"The line search found no step down after {steps}, though {slope}: is the gradient that of "
+            "the function? fallline.check_gradient tells."
+        )
+    began = float(seen.greatest[0])
+    text = f"{begun} after {steps} and still moving: {slope}, at most it was {began:.3g}"
+    if seen.hovering[0]:
+        return f"{text}. The steps turn back and forth; a smaller or falling learning rate settles."
+    return f"{text}. Give it more steps or another learning rate."
+
+
+def _curvature(seen: Evidence, stand: Standing) -> str:
+    if seen.values is None:
+        return "the curvature is not known; the function was tried around the point"
+    values = seen.values[0]
+    least, most = float(values[0]), float(values[-1])
+    if not np.abs(values).max() > 0 or stand.flat[0] == seen.x.shape[1]:
+        return "there is no curvature"
+    if len(values) == 1:
+        return f"the curvature is {least:.3g}"
+    if stand.kinds[0] == "minimum" and stand.flat[0]:
+        many = f"{stand.flat[0]} directions" if stand.flat[0] > 1 else "one direction"
+        return f"the curvature is at most {most:.3g}, and none in {many}"
+    return f"the curvature lies between {least:.3g} and {most:.3g}"
+
+
+def _of_many(kinds: np.ndarray, ended: Ended, found: list[Basin], reason: str) -> str:
+    """Where the balls of many starts are, for a reader."""
+    count, most = len(kinds), int(ended.taken.max())
+    text = f"{count:,} starts, {most:,} steps at most"
+    text += {"interrupted": ", interrupted", "time": ", out of time"}.get(reason, "") + ": "
+    names = {
+        "minimum": "in a minimum",
+        "saddle": "at a saddle",
+        "maximum": "at a maximum",
+        "plateau": "on a plateau",
+        "moving": "still moving",
+        "diverged": "out of the finite numbers",
+    }
+    shares = [(name, float((kinds == kind).mean())) for kind, name in names.items()]
+    text += ", ".join(f"{share:.1%} {name}" for name, share in shares if share)
+    minima = [b for b in found if b.kind == "minimum"]
+    if minima:
+        deepest = [b for b in minima if b.level == minima[0].level]
+        value, share = min(b.fun for b in deepest), sum(b.share for b in deepest)
+        if len(minima) == 1:
+            text += f". One minimum found, of {value:.6g}"
+        elif len(deepest) == len(minima):
+            text += f". {len(minima):,} minima found, equally deep: {value:.6g}"
+        else:
+            which = "the deepest" if len(deepest) == 1 else f"the {len(deepest)} deepest"
+            text += (
+                f". {len(minima):,} minima found, {which} of {value:.6g}, reached by {share:.1%}"
+            )
+    return text + "."

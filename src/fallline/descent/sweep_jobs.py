@@ -1,0 +1,280 @@
+"""What `fallline.sweep` drives: many runs side by side through the compiled loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from fallline.descent import loop, stopping
+from fallline.descent.minimize_jobs import Clock, free_memory
+from fallline.descent.problem import begin
+from fallline.errors import FalllineError
+from fallline.models import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jaxtyping import Array, PyTree
+
+    from fallline.descent.problem import Problem
+    from fallline.descent.settings import Group
+
+CALL_SECONDS = 0.3
+"""How much work one call is given before Python looks in."""
+
+MEMORY_SHARE = 0.25
+"""Of the free memory, for the runs that are trained at once."""
+
+SIDE_BY_SIDE = 4096
+"""Weights of linear models that still fit the processor's innermost cache, over all runs of a call."""
+
+
+@dataclasses.dataclass
+class Trained:
+    """What came of the runs of a group, in the order seeds x settings.
+
+    Attributes:
+        losses: of every step, (seeds, settings, steps).
+        epochs: `fallline.descent.loop.EPOCH_FIELDS` at the end of each, (seeds, settings, epochs, 3).
+        blew_up: (seeds, settings).
+        finished: did the run reach the end of its budget? (seeds, settings)
+        params: where each run ended, a tree with leading axes (seeds, settings).
+    """
+
+    losses: np.ndarray
+    epochs: np.ndarray
+    blew_up: np.ndarray
+    finished: np.ndarray
+    params: PyTree
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "together"), donate_argnames=("carry",))
+def advance_many(
+    objective: Any,
+    rules: Any,
+    data: Any,
+    validation: Any,
+    carry: Any,
+    order: Array | None,
+    first: Array,
+    end: Array,
+    epochs: Array,
+    closes: Array,
+    *,
+    shape: loop.Shape,
+    together: int,
+) -> tuple[Any, Array, Array]:
+    """`loop.go_on` for many runs that see the same rows in the same order, ``together`` at once.
+
+    What differs between runs has a leading axis: the objective's penalties, the carry. On a processor
+    networks run one after the other, because their matrix products fill it; everything else side by side.
+    """
+
+    def one(run: tuple[Any, Any]) -> tuple[Any, Array, Array]:
+        objective, carry = run
+        carry, steps, closings, _ = loop.go_on(
+            objective,
+            rules,
+            data,
+            validation,
+            carry,
+            order,
+            first,
+            end,
+            epochs,
+            closes,
+            shape=shape,
+        )
+        return carry, steps[:, 0], closings
+
+    if together > 1:
+        return lax.map(one, (objective, carry), batch_size=together)
+    return lax.map(one, (objective, carry))
+
+
+@functools.partial(jax.jit, static_argnames=("model",))
+def _begin(model: Any, params: PyTree, optimizers: Any, seed: Any) -> Any:
+    def one(optimizer: Any) -> Any:
+        return begin(model, params, optimizer, seed=seed, keep_best=False)
+
+    return jax.vmap(one)(optimizers)
+
+
+@jax.jit
+def _ends(carry: Any) -> PyTree:
+    return jax.vmap(lambda c: c["optimizer"].averaged(c["params"], c["optimizer_state"]))(carry)
+
+
+def train_group(
+    problem: Problem, group: Group, seeds: Sequence[int], clock: Clock, told: Callable[[int], None]
+) -> Trained:
+    """Train every setting of a group from every seed.
+
+    Args:
+        problem: posed with an optimizer of the group's structure.
+        group: the settings.
+        seeds: each decides initial parameters, row orders and dropout, as in `fallline.train`.
+        clock: may end the sweep early; runs not finished say so.
+        told: called with the number of runs whenever some are done.
+    """
+    shape = dataclasses.replace(problem.shape, endless=True)
+    count = len(group.settings)
+    devices = jax.local_devices()
+    on_cpu = devices[0].platform == "cpu"
+    workers = max(len(devices), (os.cpu_count() or 1) if on_cpu else 1)
+    fits = _fitting(problem, group)
+    parts = max(-(-count // fits), min(workers // math.gcd(len(seeds), workers), count))
+    size = -(-count // parts)
+    # Every call has the same number of runs, so that there is one program; the last part is filled up.
+    rows = np.minimum(np.arange(-(-count // size) * size), count - 1).reshape(-1, size)
+    stacked = group.stacked()
+    chunks = [(s, part) for s in range(len(seeds)) for part in range(len(rows))]
+    together = _together(problem, size, on_cpu)
+    epochs = max(1, math.ceil(problem.epochs - 1e-9))
+    made = Trained(
+        losses=np.full((len(seeds), count, problem.steps), np.nan, np.float32),
+        epochs=np.full((len(seeds), count, epochs, len(loop.EPOCH_FIELDS)), np.nan, np.float32),
+        blew_up=np.zeros((len(seeds), count), bool),
+        finished=np.zeros((len(seeds), count), bool),
+        params=None,
+    )
+    ends: dict[tuple[int, int], Any] = {}
+    kind = jnp.result_type(float)
+
+    def run(job: tuple[int, tuple[int, int]]) -> None:
+        number, (s, part) = job
+        chosen = rows[part]
+        with (
+            jax.enable_x64(bool(kind == jnp.float64)),
+            jax.default_device(devices[number % len(devices)]),
+        ):
+            _train_chunk(
+                problem.reseeded(seeds[s]),
+                shape,
+                together,
+                group,
+                stacked,
+                chosen,
+                made,
+                s,
+                clock,
+                ends,
+            )
+        if made.finished[s, chosen].all():
+            told(len(set(chosen.tolist())))
+
+    numbered = list(enumerate(chunks))
+    # The first alone, so that the program is compiled once and not by every thread.
+    run(numbered[0])
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, numbered[1:]))
+    made.params = _gathered(ends, rows, len(seeds), count)
+    return made
+
+
+def _train_chunk(
+    problem: Problem,
+    shape: loop.Shape,
+    together: int,
+    group: Group,
+    stacked: Any,
+    chosen: np.ndarray,
+    made: Trained,
+    s: int,
+    clock: Clock,
+    ends: dict[tuple[int, int], Any],
+) -> None:
+    """Train some settings from one seed to the end of the budget."""
+    kind = jnp.result_type(float)
+    optimizers = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen], kind), stacked)
+    carry = _begin(problem.model, problem.params, optimizers, np.uint32(problem.seed % 2**32))
+    varied = {
+        name: jnp.asarray([group.settings[i][name] for i in chosen], kind)
+        for name in ("l1", "l2")
+        if name in group.settings[0]
+    }
+    objective = jax.tree.map(lambda v: jnp.broadcast_to(v, (len(chosen),)), problem.objective)
+    objective = dataclasses.replace(objective, **varied)
+    step, pace, order, ordered = 0, 0.0, None, (-1, 0)
+    while step < problem.steps:
+        wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
+        epoch, first, end, epochs, closes = problem.portion(step, wish)
+        if ordered[0] != epoch or ordered[1] < epochs:
+            order, ordered = problem.order(epoch, epochs), (epoch, epochs)
+        called = time.perf_counter()
+        carry, losses, closings = advance_many(
+            objective,
+            problem.rules,
+            problem.rows,
+            problem.validation,
+            carry,
+            order,
+            np.int32(first),
+            np.int32(end),
+            np.int32(epochs),
+            np.bool_(closes),
+            shape=shape,
+            together=together,
+        )
+        taken = end - first if epochs == 1 else epochs * problem.plan.steps
+        made.losses[s, chosen, step : step + taken] = np.asarray(losses)[:, :taken]
+        if closes:
+            made.epochs[s, chosen, epoch : epoch + epochs] = np.asarray(closings)[:, :epochs]
+        measured = (time.perf_counter() - called) / taken
+        # The first call compiles; its pace says nothing.
+        pace = measured if pace else min(measured, CALL_SECONDS / 8)
+        step += taken
+        if step < problem.steps and not clock.going(step, math.nan):
+            return
+    made.blew_up[s, chosen] = np.asarray(carry["stop"]) == stopping.BLEW_UP
+    made.finished[s, chosen] = True
+    ends[s, int(chosen[0])] = jax.tree.map(np.asarray, _ends(carry))
+
+
+def _gathered(
+    ends: dict[tuple[int, int], Any], rows: np.ndarray, seeds: int, count: int
+) -> PyTree | None:
+    """The parameters of all runs, (seeds, settings, ...); None unless every run is finished."""
+    if len(ends) < seeds * len(rows):
+        return None
+    by_seed = []
+    for s in range(seeds):
+        parts = [ends[s, int(chosen[0])] for chosen in rows]
+        by_seed.append(jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *by_seed)
+
+
+def _fitting(problem: Problem, group: Group) -> int:
+    """How many runs fit the memory at once."""
+    carry = jax.eval_shape(lambda o: problem.begin(o), group.optimizers[0])
+    each = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry))
+    # Twice for old and new, and the records of one call.
+    each = 2 * each + 8 * len(loop.STEP_FIELDS) * problem.shape.capacity * problem.plan.steps
+    records = 4 * (problem.steps + 3 * math.ceil(problem.epochs)) * len(group.settings)
+    free = free_memory()
+    if each + records > free:
+        raise FalllineError(
+            f"One run of this sweep needs about {(each + records) / 1e9:,.3g} GB of memory; "
+            f"{free / 1e9:,.3g} GB are free. Take fewer steps, settings or rows a step."
+        )
+    return max(1, int(min(MEMORY_SHARE * free / each, 2**20)))
+
+
+def _together(problem: Problem, size: int, on_cpu: bool) -> int:
+    """How many runs one program computes side by side."""
+    if not on_cpu:
+        return size
+    if isinstance(problem.model, Linear):
+        weights = problem.model.inputs * problem.model.outputs
+        return max(1, min(size, SIDE_BY_SIDE // weights))
+    return 1

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fallline.cli import fit, predict, runs
+from fallline.cli import check_gradient, fit, predict, runs, terrain
 from fallline.cli.screen import complain
 from fallline.errors import FalllineError
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
+app.command("terrain", epilog=terrain.EXAMPLES)(terrain.terrain)
+app.command("check-gradient", epilog=check_gradient.EXAMPLES)(check_gradient.check_gradient)
 
 
 def _version(asked: bool) -> None:

@@ -293,9 +293,16 @@ class Sequential(Layer):
         new: State = {}
         for i, (name, layer) in enumerate(self.layers):
             own = None if key is None else jax.random.fold_in(key, i)
-            x, changed = layer.apply(
-                params.get(name, {}), state.get(name, {}), x, key=own, training=training, mask=mask
-            )
+            # The name groups the operations of a layer in the computational graph.
+            with jax.named_scope(name):
+                x, changed = layer.apply(
+                    params.get(name, {}),
+                    state.get(name, {}),
+                    x,
+                    key=own,
+                    training=training,
+                    mask=mask,
+                )
             if changed:
                 new[name] = changed
         return x, new

@@ -1,0 +1,151 @@
+"""A race on a terrain: optimizers side by side from the same places, each at a rate of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline import terrains
+from fallline.descent.minimize import minimize
+from fallline.descent.settings import labelled
+from fallline.descent.sweep import sweep
+from fallline.errors import FalllineError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fallline.descent.minimize_result import MinimizeResult
+    from fallline.terrains import Terrain
+
+RATES = "1e-4:1:13"
+"""Learning rates that are tried for an optimizer whose rate is not given."""
+
+SHORTLY = 0.01
+"""A rate is as good as the best if its median ends no higher than this share of the best's fall above it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Racer:
+    """One optimizer of a race.
+
+    Attributes:
+        label: its name.
+        learning_rate: given, or the best of those tried.
+        given: was it given?
+        result: of `fallline.minimize`, with the path.
+    """
+
+    label: str
+    learning_rate: float
+    given: bool
+    result: MinimizeResult
+
+    @property
+    def median(self) -> float:
+        """The median ball's value at the end."""
+        return float(np.median(self.result.fun))
+
+    @property
+    def at_rest(self) -> float:
+        """The share of balls in a minimum."""
+        return float(np.mean(self.result.kind == "minimum"))
+
+
+def terrain_named(text: str, bounds: Any = None) -> Terrain:
+    """A terrain by its name, or from an expression in x and y.
+
+    Raises:
+        FalllineError: if it is neither; the sentence is the one that helps more.
+    """
+    simple = text.replace("-", "_").replace(" ", "_")
+    if simple.isidentifier() and simple.lower() not in ("x", "y"):
+        return _within(terrains.by_name(text), bounds)
+    if bounds is None:
+        return terrains.from_expression(text)
+    return terrains.from_expression(text, bounds=bounds)
+
+
+def _within(terrain: Terrain, bounds: Any) -> Terrain:
+    return terrain if bounds is None else dataclasses.replace(terrain, bounds=bounds)
+
+
+def race(
+    terrain: Terrain,
+    optimizers: Any = ("sgd", "momentum", "adam"),
+    *,
+    balls: int = 300,
+    steps: int = 300,
+    learning_rates: Mapping[str, float] | None = None,
+    seed: int = 0,
+    records: int = 150,
+) -> list[Racer]:
+    """Let optimizers race from the same places, each at its own best rate.
+
+    An optimizer whose rate is not given gets the best of thirteen rates from 1e-4 to 1, tried from the
+    same places with as many steps: the lowest median at the end; among rates as good, the soonest there.
+
+    Args:
+        terrain: where.
+        optimizers: as for `fallline.sweep`.
+        balls: of each optimizer.
+        steps: of each ball.
+        learning_rates: label -> rate, for those whose rate is given.
+        seed: of the starts and of the noise.
+        records: positions kept of each ball.
+
+    Returns:
+        The optimizers in the order given.
+
+    Raises:
+        FalllineError: if there is no such optimizer, or a rate is given for one that does not race.
+    """
+    chosen = labelled(optimizers)
+    given = dict(learning_rates or {})
+    for label in given:
+        if label not in chosen:
+            raise FalllineError(
+                f"A rate is given for {label!r}, which does not race: {nearest(label, list(chosen))}"
+            )
+    found: list[Racer] = []
+    for label, optimizer in chosen.items():
+        rate = (
+            given[label] if label in given else _best(terrain, label, optimizer, balls, steps, seed)
+        )
+        result = minimize(
+            terrain,
+            None,
+            optimizer,
+            learning_rate=rate,
+            starts=balls,
+            steps=steps,
+            tolerance=0,
+            seed=seed,
+            path=True,
+            records=records,
+        )
+        found.append(Racer(label, rate, label in given, result))
+    return found
+
+
+def _best(terrain: Terrain, label: str, optimizer: Any, balls: int, steps: int, seed: int) -> float:
+    tried = sweep(
+        terrain,
+        optimizers={label: optimizer},
+        learning_rate=RATES,
+        seeds=[seed],
+        starts=balls,
+        steps=steps,
+    )
+    fine = tried.settings.filter(~tried.settings["diverged"].cast(bool))
+    if not fine.height:
+        raise FalllineError(
+            f"Every rate from 1e-4 to 1 makes {label} diverge on {terrain.name}; give it a rate of its own."
+        )
+    lowest = fine["median"].min()
+    begun = float(np.nanmax(tried.curves[:, 0]))
+    room = SHORTLY * max(begun - lowest, 0.0)  # pyright: ignore
+    equal = [row for row in fine.to_dicts() if row["median"] <= lowest + room]
+    # The soonest there: the least area under the curve.
+    return min(equal, key=lambda row: float(tried.curves_of(row).mean()))["learning_rate"]

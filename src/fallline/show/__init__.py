@@ -1,0 +1,1 @@
+"""Pictures: figures of what the rest of the house computes."""

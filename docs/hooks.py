@@ -13,7 +13,7 @@ from typing import Any
 from latex2mathml.converter import convert
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
-_COMMAND = re.compile(r"^<!-- command: (\w+) -->$", re.MULTILINE)
+_COMMAND = re.compile(r"^<!-- command: ([\w-]+) -->$", re.MULTILINE)
 _STYLE = re.compile(r"\[/?[a-z ]+\]")
 _UNTYPED = re.compile(r" *\(<code>(<[^>]*>)*Any(</[^>]*>)*</code>\)")
 # What latex2mathml would set otherwise: sizes of fractions, bars, the space after a name.

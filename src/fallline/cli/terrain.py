@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +50,13 @@ def terrain(
             help="A .png, .svg, .gif or .mp4 file; several times for several.", show_default=False
         ),
     ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            help="The step that a picture shows; while the balls still run unless given.",
+            show_default=False,
+        ),
+    ] = None,
     flat: Annotated[bool, typer.Option("--flat", help="Draw contours instead of a block.")] = False,
     theme: Annotated[str, typer.Option(help="light or dark.")] = "dark",
     seconds: Annotated[float, typer.Option(help="How long an animation plays.")] = 8.0,
@@ -67,7 +75,7 @@ def terrain(
             "Name a terrain or write a formula; fallline terrain --list names them all."
         )
     from fallline.descent.cache import use_compilation_cache
-    from fallline.jobs.race import race, terrain_named
+    from fallline.jobs.race import moment, race, terrain_named
 
     if theme not in ("light", "dark"):
         raise FalllineError(f"The theme is light or dark; it was given {theme!r}.")
@@ -84,9 +92,23 @@ def terrain(
     for path in out or ():
         from fallline.show.plots import animate
 
-        ways = {racer.label: racer.result for racer in racers}
+        shown, ways = place, {racer.label: racer.result.path for racer in racers}
+        still = path.suffix.lower() not in (".gif", ".mp4")
+        if still:
+            step, count = moment(racers, at)
+            shown = dataclasses.replace(place, title=f"{place.title} after {step:,} steps")
+            ways = {label: way[:count] for label, way in ways.items()}  # pyright: ignore
         used = {racer.label: racer.learning_rate for racer in racers}
-        animate(place, ways, path, solid=not flat, rates=used, seconds=seconds, theme=theme)
+        animate(
+            shown,
+            ways,
+            path,
+            solid=not flat,
+            rates=used,
+            seconds=seconds,
+            width=1280 if still else 640,
+            theme=theme,
+        )
         screen.remark(f"Written to {path}.")
 
 

@@ -149,3 +149,25 @@ def _best(terrain: Terrain, label: str, optimizer: Any, balls: int, steps: int, 
     equal = [row for row in fine.to_dicts() if row["median"] <= lowest + room]
     # The soonest there: the least area under the curve.
     return min(equal, key=lambda row: float(tried.curves_of(row).mean()))["learning_rate"]
+
+
+def moment(racers: list[Racer], at: int | None = None) -> tuple[int, int]:
+    """The step at which a race is worth a picture, and how many positions of the paths lead up to it.
+
+    Unless a step is given it is when half of the optimizers' median balls have made nine tenths of their
+    fall: at the end all balls lie in the valleys, and nothing tells how they came there.
+    """
+    recorded = racers[0].result.recorded
+    # The last position is that of the end.
+    steps = np.append(recorded, int(np.max(racers[0].result.nit)))
+    if at is not None:
+        count = int(np.searchsorted(steps, at, side="right"))
+        return int(steps[max(count, 1) - 1]), max(count, 1)
+    made: list[int] = []
+    for racer in racers:
+        medians = np.nanmedian(racer.result.history.loss, axis=1)
+        fall = medians[0] - racer.median
+        low = np.flatnonzero(medians <= racer.median + 0.1 * fall) if fall > 0 else np.array([])
+        made.append(int(low[0]) if len(low) else len(medians) - 1)
+    count = max(int(np.median(made)) + 1, min(6, len(steps)))
+    return int(steps[count - 1]), count

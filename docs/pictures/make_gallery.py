@@ -11,6 +11,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -33,14 +34,19 @@ DPI = 144
 
 
 def save(figure, path: Path) -> None:
+    """A figure as a PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DPI)
+    write(Image.open(buffer), path)
+
+
+def write(picture: Image.Image, path: Path) -> None:
     """A PNG of 255 colours, which is a third of the size and looks the same."""
     theme = style.theme_of(None)
     kept = {*theme.optimizers.values(), *style.THEMES["dark"].optimizers.values(), *theme.series}
     kept |= {*theme.depth, theme.background, theme.panel, theme.grid, theme.text, theme.muted}
     kept |= {theme.accent, theme.danger, "#ffffff", "#0b0e14"}
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI)
-    picture = Image.open(buffer).convert("RGB")
+    picture = picture.convert("RGB")
     colours = film.palette(picture, sorted(kept))
     # Pillow finds near colours by a coarse table, which would tint the background.
     every, places = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_inverse=True)
@@ -51,8 +57,17 @@ def save(figure, path: Path) -> None:
     flat.save(path, optimize=True)
 
 
+def front_page() -> None:
+    """The race of README.md, by its own command."""
+    with tempfile.TemporaryDirectory() as folder, style.use("dark"):
+        race = Path(folder) / "race.png"
+        subprocess.run(["fallline", "terrain", "himmelblau", "--out", str(race)], check=True)
+        write(Image.open(race), HERE / race.name)
+
+
 def main() -> None:
     """Run the page twice."""
+    front_page()
     OUT.mkdir(exist_ok=True)
     text = PAGE.read_text(encoding="utf-8")
     for theme in style.THEMES:

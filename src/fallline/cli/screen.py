@@ -73,14 +73,18 @@ _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 
 
 def curve(
-    lines: Sequence[tuple[str, str, Sequence[float]]], width: int = 64, height: int = 9
+    lines: Sequence[tuple[str, str, Sequence[float]]],
+    width: int = 64,
+    height: int = 9,
+    ends: tuple[str, str] | None = None,
 ) -> Text:
-    """Curves over epochs in braille dots, on a logarithmic axis where the values span a decade.
+    """Curves over epochs (or anything else) in braille dots; logarithmic where the values span a decade.
 
     Args:
         lines: (name, colour, values) each; values at epochs 1, 2, ..., not numbers left out.
         width: columns of the drawing, its axis not counted.
         height: rows.
+        ends: the words below the left and the right end; the first and the last epoch if not given.
     """
     from rich.text import Text
 
@@ -119,15 +123,15 @@ def curve(
         for dots, colour in line:
             text.append(chr(0x2800 + dots), style=colour or None)
         text.append("\n")
-    epochs = max(len(values) for _, _, values in lines)
+    first, last = ends or ("1", str(max(len(values) for _, _, values in lines)))
     text.append(f"  {'':>{margin}} └{'─' * width}\n", style="dim")
-    text.append(f"  {'':>{margin}}  1", style="dim")
+    text.append(f"  {'':>{margin}}  {first}", style="dim")
     legend = "  ".join(name for name, _, _ in lines)
-    room = width - 1 - len(str(epochs)) - len(legend) - 2 * len(lines)
+    room = width - len(first) - len(last) - len(legend) - 2 * len(lines)
     text.append(" " * max(room // 2, 1))
     for i, (name, colour, _) in enumerate(lines):
         text.append("  " if i else "")
         text.append("● ", style=colour)
         text.append(name, style="dim")
-    text.append(" " * max(room - room // 2, 1) + str(epochs), style="dim")
+    text.append(" " * max(room - room // 2, 1) + last, style="dim")
     return text

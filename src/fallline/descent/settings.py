@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -14,6 +15,7 @@ from fallline.descent.problem import with_rate
 from fallline.errors import FalllineError, nearest
 from fallline.optimizers import Optimizer
 from fallline.optimizers import by_name as optimizer_by_name
+from fallline.optimizers.transforms import FromOptax
 from fallline.schedules import ExponentialDecay, Schedule
 
 if TYPE_CHECKING:
@@ -56,17 +58,15 @@ def values(name: str, given: Any) -> tuple[float, ...]:
     """
     if isinstance(given, str):
         return _spaced(name, given)
-    listed = list(given) if isinstance(given, (list, tuple, range, np.ndarray)) else [given]
+    listed: list[Any] = list(given) if np.iterable(given) else [given]
     if not listed:
         raise FalllineError(f"A sweep needs at least one value of {name}; it was given none.")
     found: list[float] = []
     for value in listed:
         number = math.nan
         if not isinstance(value, (bool, str)):
-            try:
+            with contextlib.suppress(TypeError, ValueError):
                 number = float(value)
-            except (TypeError, ValueError):
-                number = math.nan
         if not math.isfinite(number):
             raise FalllineError(f"The values of {name} must be finite numbers; one is {value!r}.")
         found.append(number)
@@ -100,7 +100,7 @@ def labelled(optimizers: Any) -> dict[str, Optimizer]:
         optimizers = ["adam"]
     if isinstance(optimizers, str):
         optimizers = [part.strip() for part in optimizers.split(",") if part.strip()]
-    if isinstance(optimizers, Optimizer):
+    if isinstance(optimizers, Optimizer) or not np.iterable(optimizers):
         optimizers = [optimizers]
     if isinstance(optimizers, dict):
         pairs: list[tuple[str, Any]] = [(str(k), v) for k, v in optimizers.items()]
@@ -170,15 +170,17 @@ def groups(
 
 def names_of(optimizer: Any) -> list[str]:
     """The hyper-parameters of an optimizer that can be varied, its schedule's and an inner one's included."""
+    # The numbers of a transformation of optax's sit inside it, out of reach.
+    if isinstance(optimizer, FromOptax):
+        return []
     found: list[str] = []
     for field in dataclasses.fields(optimizer):
         value = getattr(optimizer, field.name)
-        if field.name == "optimizer" or isinstance(value, Schedule):
+        if isinstance(value, (Optimizer, Schedule)):
             found += [n for n in names_of(value) if n != "initial"]
-        if field.name != "optimizer" and not field.metadata.get("static"):
+        if field.name == "learning_rate" or isinstance(value, float):
             found.append(field.name)
-    inner = getattr(optimizer, "optimizer", None)
-    return [*dict.fromkeys([*found, *(["learning_rate"] if inner is not None else [])])]
+    return list(dict.fromkeys(found))
 
 
 def apply(optimizer: Any, setting: Mapping[str, float], steps_each: int = 1) -> Any:
@@ -200,11 +202,11 @@ def apply(optimizer: Any, setting: Mapping[str, float], steps_each: int = 1) -> 
 
 
 def _replaced(optimizer: Any, name: str, value: float) -> Any:
-    fields = {field.name for field in dataclasses.fields(optimizer)}
+    """An optimizer or a schedule with another value of a number, its own or one inside."""
+    fields = {field.name: getattr(optimizer, field.name) for field in dataclasses.fields(optimizer)}
     if name in fields:
         return dataclasses.replace(optimizer, **{name: value})
-    if "optimizer" in fields and name in names_of(optimizer.optimizer):
-        inner = _replaced(optimizer.optimizer, name, value)
-        return dataclasses.replace(optimizer, optimizer=inner)
-    schedule = dataclasses.replace(optimizer.learning_rate, **{name: value})
-    return optimizer.with_rate(schedule)
+    for field, inner in fields.items():
+        if isinstance(inner, (Optimizer, Schedule)) and name in names_of(inner):
+            return dataclasses.replace(optimizer, **{field: _replaced(inner, name, value)})
+    raise AssertionError(name)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fallline.descent import loop, stopping
 from fallline.descent.descend import interruptible
 from fallline.descent.minimize import pose_job
-from fallline.descent.minimize_jobs import Clock
+from fallline.descent.minimize_jobs import Clock, require_memory
 from fallline.descent.problem import pose
 from fallline.descent.settings import PENALTIES, Group, groups, labelled, values
 from fallline.descent.sweep_jobs import train_group
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from jaxtyping import PyTree
 
+    from fallline.descent.minimize_jobs import Job
+
 CURVE_POINTS = 200
 """Points of each run's curve, at most."""
 
@@ -38,7 +42,7 @@ def sweep(
     *,
     optimizers: Any = None,
     seeds: int | list[int] | tuple[int, ...] = 3,
-    batch_sizes: Any = ("auto",),
+    batch_sizes: Any = "auto",
     epochs: int | None = None,
     steps: int | None = None,
     validation: Any = 0.0,
@@ -47,7 +51,7 @@ def sweep(
     starts: PyTree | int | None = None,
     noise: float | None = None,
     score: Callable[..., Any] | None = None,
-    callback: Callable[[int, int], Any] | None = None,
+    callback: Callable[[float, int], Any] | None = None,
     time_budget: float | None = None,
     **varied: Any,
 ) -> SweepResult:
@@ -74,7 +78,8 @@ def sweep(
         starts: many starts of a function alone, as in `fallline.minimize`; a run is then the median ball.
         noise: on the gradients of a function alone, as in `fallline.minimize`.
         score: as in `fallline.train`.
-        callback: called with runs done and runs in all; ends the sweep by returning true.
+        callback: called now and then with how many runs' worth of work is done and how many runs there
+            are; ends the sweep by returning true.
         time_budget: seconds after which the sweep ends; runs not finished by then do not count.
         varied: hyper-parameters by name, each one value, several, or ``"low:high:count"`` spaced evenly in
             the logarithm: ``learning_rate``, ``momentum``, ``beta1``, ``weight_decay``, ``l1``, ``l2``, the
@@ -100,10 +105,21 @@ def sweep(
     asked = {name: values(name, given) for name, given in varied.items() if given is not None}
     stopping.positive("The time budget", time_budget)
     clock = Clock(began, time_budget)
+    given: Any = model
+    if not callable(given) and not isinstance(given, Model):
+        raise FalllineError(f"A sweep needs a model or a function; it was given {model!r}.")
     alone = data is None and not isinstance(model, Model) and params is None
     if alone:
-        for name, given in (("loss", loss), ("epochs", epochs), ("validation", validation or None)):
-            if given is not None:
+        sized = isinstance(batch_sizes, (list, tuple)) or batch_sizes != "auto"
+        superfluous = {
+            "loss": loss is not None,
+            "epochs": epochs is not None,
+            "validation": not isinstance(validation, (int, float)) or validation != 0,
+            "score": score is not None,
+            "batch_sizes": sized,
+        }
+        for name, given in superfluous.items():
+            if given:
                 raise FalllineError(f"A function alone has no {name}; give data=, or leave it out.")
     elif x0 is not None or starts is not None or noise is not None:
         raise FalllineError("x0, starts and noise belong to a function without data.")
@@ -161,7 +177,7 @@ def _trained(
     sizes: list[Any] | tuple[Any, ...],
     posed: dict[str, Any],
     clock: Clock,
-    callback: Callable[[int, int], Any] | None,
+    callback: Callable[[float, int], Any] | None,
 ) -> SweepResult:
     """The sweep over data: group by group, each one compiled program."""
     penalties = {name: max(varied[name]) for name in PENALTIES if name in varied}
@@ -177,15 +193,7 @@ def _trained(
             own = dataclasses.replace(problem, optimizer=group.optimizers[0])
             own.__dict__["rows"] = problem.rows
             jobs.append((own, group))
-    total = sum(len(group.settings) for _, group in jobs) * len(seeds)
-    done = 0
-
-    def told(runs: int) -> None:
-        nonlocal done
-        done += runs
-        if callback is not None and callback(done, total):
-            clock.reason = "interrupted"
-
+    told = _teller(sum(len(group.settings) for _, group in jobs) * len(seeds), clock, callback)
     parts: list[Part] = []
     for problem, group in jobs:
         if clock.reason:
@@ -194,7 +202,7 @@ def _trained(
         points = min(CURVE_POINTS, problem.steps)
         epochs = {n: trained.epochs[..., i] for i, n in enumerate(loop.EPOCH_FIELDS)}
         last = {n: _last(v) for n, v in epochs.items()}
-        first = trained.losses[..., 0]
+        start = trained.losses[..., 0]
         parts.append(
             Part(
                 group,
@@ -202,16 +210,32 @@ def _trained(
                 problem.steps,
                 problem.plan.steps,
                 last,
-                _diverged(trained.blew_up, first, last["training_loss"]),
+                _diverged(trained.blew_up, start, last["training_loss"]),
                 trained.finished,
                 _binned(trained.losses, points),
                 epochs["validation_loss"],
-                trained.params,
+                trained.ends,
             )
         )
     validated = any(problem.validation is not None for problem, _ in jobs)
     measure = "validation_loss" if validated else "training_loss"
     return tabulate(parts, seeds, measure, list(varied))
+
+
+def _teller(
+    total: int, clock: Clock, callback: Callable[[float, int], Any] | None
+) -> Callable[[float], None]:
+    """Adds up the work of several threads for the user's callback."""
+    done, lock = 0.0, threading.Lock()
+
+    def told(runs: float) -> None:
+        nonlocal done
+        with lock:
+            done += runs
+            if callback is not None and callback(min(done, total), total):
+                clock.reason = "interrupted"
+
+    return told
 
 
 def _last(values: np.ndarray) -> np.ndarray:
@@ -236,7 +260,7 @@ def _alone(
     starts: Any,
     noise: float | None,
     clock: Clock,
-    callback: Callable[[int, int], Any] | None,
+    callback: Callable[[float, int], Any] | None,
 ) -> SweepResult:
     """The sweep of a function: settings and starts are all balls of one call."""
     for name in PENALTIES:
@@ -247,52 +271,89 @@ def _alone(
     stopping.positive("The number of steps", steps, whole=True)
     budget = int(steps or 1000)
     made = groups(optimizers, varied, 1)
-    total, done = sum(len(group.settings) for group in made) * len(seeds), 0
+    told = _teller(sum(len(group.settings) for group in made) * len(seeds), clock, callback)
+    points = -(-budget // max(1, -(-budget // CURVE_POINTS)))
     parts: list[Part] = []
     for group in made:
-        count = len(group.settings)
-        rows: list[dict[str, np.ndarray]] = []
-        for seed in seeds:
+        shape = (len(seeds), len(group.settings))
+        part = Part(
+            group,
+            batch_size=None,
+            steps=budget,
+            steps_each=1,
+            values={"value": np.full(shape, np.nan)},
+            diverged=np.zeros(shape, bool),
+            finished=np.zeros(shape, bool),
+            curves=np.full((*shape, points), np.nan),
+        )
+        for s, seed in enumerate(seeds):
             if clock.reason:
                 break
             job = pose_job(f, x0, starts=starts, noise=noise, seed=seed, tolerance=0.0)
-            balls, every = len(job.places), max(1, -(-budget // CURVE_POINTS))
-            repeated = job.repeated(count)
-            repeated.require_memory(group.optimizers[0], -(-budget // every))
-            stacked = jax.tree.map(lambda leaf: np.repeat(leaf, balls), group.stacked())  # noqa: B023
-            ended = repeated.descend(stacked, budget, every, False, clock)
-            final = repeated.values(ended.x).reshape(count, balls)
-            first = ended.records[0, :, 0].reshape(count, balls)
-            blew_up = (ended.codes == stopping.BLEW_UP).reshape(count, balls)
-            final = np.where(blew_up, np.inf, final)
-            curves = ended.records[..., 0].reshape(-1, count, balls)
-            rows.append(
-                {
-                    "final": np.median(final, axis=1),
-                    "first": np.median(first, axis=1),
-                    "blew_up": blew_up.mean(axis=1) > 0.5,
-                    "curves": np.median(np.where(np.isnan(curves), np.inf, curves), axis=2).T,
-                }
-            )
-            done += count
-            if callback is not None and callback(done, total):
-                clock.reason = "interrupted"
-        if len(rows) < len(seeds):
-            break
-        gathered = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        diverged = gathered["blew_up"] | ~(
-            gathered["final"] <= gathered["first"] + 1e-3 * np.abs(gathered["first"])
-        )
-        parts.append(
-            Part(
-                group,
-                None,
-                budget,
-                1,
-                {"value": gathered["final"]},
-                diverged,
-                np.ones(diverged.shape, bool),
-                gathered["curves"],
-            )
-        )
+            with job.in_precision():
+                _descend(job, part, s, clock, told)
+        parts.append(part)
     return tabulate(parts, seeds, "value", list(varied))
+
+
+def _descend(job: Job, part: Part, s: int, clock: Clock, told: Callable[[float], None]) -> None:
+    """Every setting of a part from one seed, with all its starts; as many at once as fit the memory."""
+    job.check()
+    count = len(part.group.settings)
+    size = _fitting(job, part.group, part.curves.shape[-1])
+    stacked = part.group.stacked()
+    for begun in range(0, count, size):
+        # Every call has the same number of balls, so that there is one program; the last is filled up.
+        chosen = np.minimum(np.arange(begun, begun + size), count - 1)
+        _descend_some(job, part, s, chosen, jax.tree.map(lambda leaf: leaf[chosen], stacked), clock)  # noqa: B023
+        told(len(set(chosen.tolist())))
+        if clock.reason:
+            break
+
+
+def _descend_some(
+    job: Job, part: Part, s: int, chosen: np.ndarray, optimizers: Any, clock: Clock
+) -> None:
+    balls, points = len(job.places), part.curves.shape[-1]
+    by_setting = (len(chosen), balls)
+    every = max(1, -(-part.steps // points))
+    repeated = job.repeated(len(chosen))
+    optimizers = jax.tree.map(lambda leaf: np.repeat(leaf, balls), optimizers)
+    ended = repeated.descend(optimizers, part.steps, every, False, clock)
+    final = np.where(ended.codes == stopping.BLEW_UP, np.inf, repeated.values(ended.x))
+    # A ball that stopped stays at its value: where it is at rest, or out of the finite numbers.
+    curves = np.tile(final, (points, 1))
+    known = ended.records[..., 0]
+    curves[: len(known)] = np.where(np.isnan(known), final, known)
+    begun = np.median(curves[0].reshape(by_setting), axis=1)
+    value = np.median(final.reshape(by_setting), axis=1)
+    over = (ended.codes != stopping.RUNNING) | (ended.taken >= part.steps)
+    part.values["value"][s, chosen] = value
+    # A thousandth is rounding, or noise.
+    part.diverged[s, chosen] = ~(value <= begun + 1e-3 * np.abs(begun))
+    part.finished[s, chosen] = over.reshape(by_setting).all(axis=1)
+    part.curves[s, chosen] = np.median(curves.reshape(points, *by_setting), axis=2).T
+
+
+def _fitting(job: Job, group: Group, points: int) -> int:
+    """How many settings fit the memory at once."""
+    balls, numbers = job.places.shape
+    state = jax.eval_shape(group.optimizers[0].init, job.template)
+    double = bool(jnp.result_type(float) == jnp.float64)
+    size = len(group.settings)
+    while True:
+        try:
+            require_memory(
+                size * balls,
+                numbers,
+                points,
+                state=sum(leaf.size for leaf in jax.tree.leaves(state)),
+                path=False,
+                double=double,
+            )
+        except FalllineError:
+            if size == 1:
+                raise
+            size = -(-size // 2)
+        else:
+            return size

@@ -48,14 +48,15 @@ class Trained:
         epochs: `fallline.descent.loop.EPOCH_FIELDS` at the end of each, (seeds, settings, epochs, 3).
         blew_up: (seeds, settings).
         finished: did the run reach the end of its budget? (seeds, settings)
-        params: where each run ended, a tree with leading axes (seeds, settings).
+        ends: where each run ended: its parameters, and the model's state; trees with leading axes
+            (seeds, settings), or None.
     """
 
     losses: np.ndarray
     epochs: np.ndarray
     blew_up: np.ndarray
     finished: np.ndarray
-    params: PyTree
+    ends: tuple[PyTree, PyTree] | None
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "together"), donate_argnames=("carry",))
@@ -112,11 +113,18 @@ def _begin(model: Any, params: PyTree, optimizers: Any, seed: Any) -> Any:
 
 @jax.jit
 def _ends(carry: Any) -> PyTree:
-    return jax.vmap(lambda c: c["optimizer"].averaged(c["params"], c["optimizer_state"]))(carry)
+    def one(c: Any) -> PyTree:
+        return c["optimizer"].averaged(c["params"], c["optimizer_state"]), c["state"]
+
+    return jax.vmap(one)(carry)
 
 
 def train_group(
-    problem: Problem, group: Group, seeds: Sequence[int], clock: Clock, told: Callable[[int], None]
+    problem: Problem,
+    group: Group,
+    seeds: Sequence[int],
+    clock: Clock,
+    told: Callable[[float], None],
 ) -> Trained:
     """Train every setting of a group from every seed.
 
@@ -125,14 +133,16 @@ def train_group(
         group: the settings.
         seeds: each decides initial parameters, row orders and dropout, as in `fallline.train`.
         clock: may end the sweep early; runs not finished say so.
-        told: called with the number of runs whenever some are done.
+        told: called, from several threads, with how many runs' worth of work was done.
     """
+    # Equal budgets: no rule may end one run before another.
+    problem = problem.without_rules()
     shape = dataclasses.replace(problem.shape, endless=True)
     count = len(group.settings)
     devices = jax.local_devices()
     on_cpu = devices[0].platform == "cpu"
     workers = max(len(devices), (os.cpu_count() or 1) if on_cpu else 1)
-    fits = _fitting(problem, group)
+    fits = _fitting(problem, group, len(seeds), workers if on_cpu else 1)
     parts = max(-(-count // fits), min(workers // math.gcd(len(seeds), workers), count))
     size = -(-count // parts)
     # Every call has the same number of runs, so that there is one program; the last part is filled up.
@@ -146,7 +156,7 @@ def train_group(
         epochs=np.full((len(seeds), count, epochs, len(loop.EPOCH_FIELDS)), np.nan, np.float32),
         blew_up=np.zeros((len(seeds), count), bool),
         finished=np.zeros((len(seeds), count), bool),
-        params=None,
+        ends=None,
     )
     ends: dict[tuple[int, int], Any] = {}
     kind = jnp.result_type(float)
@@ -169,16 +179,15 @@ def train_group(
                 s,
                 clock,
                 ends,
+                told,
             )
-        if made.finished[s, chosen].all():
-            told(len(set(chosen.tolist())))
 
     numbered = list(enumerate(chunks))
     # The first alone, so that the program is compiled once and not by every thread.
     run(numbered[0])
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, numbered[1:]))
-    made.params = _gathered(ends, rows, len(seeds), count)
+    made.ends = _gathered(ends, rows, len(seeds), count)
     return made
 
 
@@ -193,6 +202,7 @@ def _train_chunk(
     s: int,
     clock: Clock,
     ends: dict[tuple[int, int], Any],
+    told: Callable[[float], None],
 ) -> None:
     """Train some settings from one seed to the end of the budget."""
     kind = jnp.result_type(float)
@@ -234,6 +244,7 @@ def _train_chunk(
         # The first call compiles; its pace says nothing.
         pace = measured if pace else min(measured, CALL_SECONDS / 8)
         step += taken
+        told(len(set(chosen.tolist())) * taken / problem.steps)
         if step < problem.steps and not clock.going(step, math.nan):
             return
     made.blew_up[s, chosen] = np.asarray(carry["stop"]) == stopping.BLEW_UP
@@ -244,30 +255,36 @@ def _train_chunk(
 def _gathered(
     ends: dict[tuple[int, int], Any], rows: np.ndarray, seeds: int, count: int
 ) -> PyTree | None:
-    """The parameters of all runs, (seeds, settings, ...); None unless every run is finished."""
-    if len(ends) < seeds * len(rows):
+    """Where the runs ended, (seeds, settings, ...), zeros for the unfinished; None if all are."""
+    if not ends:
         return None
+    nothing = jax.tree.map(np.zeros_like, next(iter(ends.values())))
     by_seed = []
     for s in range(seeds):
-        parts = [ends[s, int(chosen[0])] for chosen in rows]
+        parts = [ends.get((s, int(chosen[0])), nothing) for chosen in rows]
         by_seed.append(jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *parts))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *by_seed)
 
 
-def _fitting(problem: Problem, group: Group) -> int:
-    """How many runs fit the memory at once."""
+def _fitting(problem: Problem, group: Group, seeds: int, calls: int) -> int:
+    """How many runs one call may have, so that so many calls at once fit the memory."""
     carry = jax.eval_shape(lambda o: problem.begin(o), group.optimizers[0])
-    each = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry))
+    each, weights = (
+        sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+        for tree in (carry, carry["params"])
+    )
     # Twice for old and new, and the records of one call.
     each = 2 * each + 8 * len(loop.STEP_FIELDS) * problem.shape.capacity * problem.plan.steps
-    records = 4 * (problem.steps + 3 * math.ceil(problem.epochs)) * len(group.settings)
-    free = free_memory()
-    if each + records > free:
+    # What is kept of every run: its losses, and where it ended, twice while that is put together.
+    kept = 4 * (problem.steps + 3 * math.ceil(problem.epochs)) + 2 * weights
+    runs, free = len(group.settings) * seeds, free_memory()
+    if each + kept * runs > free:
         raise FalllineError(
-            f"One run of this sweep needs about {(each + records) / 1e9:,.3g} GB of memory; "
-            f"{free / 1e9:,.3g} GB are free. Take fewer steps, settings or rows a step."
+            f"What this sweep keeps of {runs:,} runs of {problem.steps:,} steps needs about "
+            f"{(each + kept * runs) / 1e9:,.3g} GB of memory; {free / 1e9:,.3g} GB are free. Take fewer "
+            "settings, seeds or steps."
         )
-    return max(1, int(min(MEMORY_SHARE * free / each, 2**20)))
+    return max(1, int(min(MEMORY_SHARE * free / (each * calls), 2**20)))
 
 
 def _together(problem: Problem, size: int, on_cpu: bool) -> int:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from fallline.descent.settings import Group
 
 
+class NothingFinishedError(FalllineError):
+    """A sweep was ended before a single run was finished."""
+
+
 @dataclasses.dataclass
 class Part:
     """What came of one group: one kind of optimizer at one batch size; arrays over (seeds, settings).
@@ -32,7 +36,7 @@ class Part:
         finished: did the run reach the end of its budget?
         curves: losses over the budget, (seeds, settings, points).
         validation: validation losses at the ends of epochs, (seeds, settings, epochs), or None.
-        params: where each run ended, or None.
+        ends: where each run ended, (parameters, model's state), or None.
     """
 
     group: Group
@@ -44,7 +48,7 @@ class Part:
     finished: np.ndarray
     curves: np.ndarray
     validation: np.ndarray | None = None
-    params: PyTree = None
+    ends: tuple[PyTree, PyTree] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +82,7 @@ class SweepResult:
         runs: a row a run: ``optimizer``, ``batch_size``, the varied hyper-parameters, ``seed``, the final
             losses (or ``value``), ``steps``, ``diverged``. In the order of ``curves``.
         settings: a row a setting: ``median``, ``low`` and ``high`` (quartiles) of the measure over seeds,
-            ``diverged`` (how many seeds did), ``seeds``. Best first.
+            ``diverged`` (how many seeds did), ``seeds``. Best first; of equals, the soonest.
         measure: what decides: "validation_loss", "training_loss" or "value".
         best: the first row of ``settings``, as a dict.
         curves: the loss of every run over its budget in equal parts, (runs, points).
@@ -141,13 +145,35 @@ class SweepResult:
             row: of ``settings``; the best unless given.
             seed: one of ``seeds``; the first unless given.
         """
-        part, index = self._find(self.best if row is None else row)
-        if part.params is None:
-            raise FalllineError("The parameters of this sweep were not kept.")
-        place = 0 if seed is None else self.seeds.index(seed)
+        return self._end(row, seed)[0]
+
+    def state(self, row: dict[str, Any] | None = None, seed: int | None = None) -> PyTree:
+        """What the model carries along untrained (batch-norm statistics), to go with `params`."""
+        return self._end(row, seed)[1]
+
+    def _end(self, row: dict[str, Any] | None, seed: int | None) -> tuple[PyTree, PyTree]:
         import jax
 
-        return jax.tree.map(lambda leaf: leaf[place, index], part.params)
+        row = self.best if row is None else row
+        part, index = self._find(row)
+        if part.ends is None:
+            raise FalllineError(
+                "A sweep of a function alone keeps no parameters; minimize finds them."
+            )
+        ran = self.seeds_of(row)
+        seed = ran[0] if seed is None and ran else seed
+        if seed not in ran:
+            known = ", ".join(map(str, ran))
+            raise FalllineError(
+                f"This setting has no finished run from seed {seed}, only from {known}."
+            )
+        place = self.seeds.index(seed)
+        return jax.tree.map(lambda leaf: leaf[place, index], part.ends)
+
+    def seeds_of(self, row: dict[str, Any]) -> list[int]:
+        """The seeds from which a setting's runs were finished."""
+        part, index = self._find(row)
+        return [s for s, made in zip(self.seeds, part.finished[:, index], strict=True) if made]
 
     def heat_map(
         self, x: str = "learning_rate", y: str = "momentum", optimizer: str | None = None
@@ -169,13 +195,15 @@ class SweepResult:
         frame = self.settings.drop_nulls([x, y])
         if optimizer is not None:
             frame = frame.filter(pl.col("optimizer") == optimizer)
+        if frame.is_empty():
+            raise FalllineError(f"No optimizer of this sweep was tried with both {x} and {y}.")
         xs, ys = (np.array(sorted(frame[name].unique().to_list())) for name in (x, y))
         values = np.full((len(ys), len(xs)), np.nan)
         diverged = np.zeros(values.shape, bool)
         # Best first: what is written last is best.
         for row in reversed(frame.to_dicts()):
             place = int(np.searchsorted(ys, row[y])), int(np.searchsorted(xs, row[x]))
-            bad = 2 * row["diverged"] > row["seeds"]
+            bad = not np.isfinite(row["median"])
             diverged[place] = bad
             values[place] = np.nan if bad else row["median"]
         return HeatMap(xs, ys, values, diverged, (x, y, self.measure))
@@ -209,6 +237,8 @@ class SweepResult:
         raise FalllineError("There is no such setting in this sweep; take a row of settings.")
 
     def __str__(self) -> str:
+        if not np.isfinite(self.best["median"]):
+            return f"{self.settings.height:,} settings, and every one diverged: try lower learning rates."
         text = (
             f"{self.settings.height:,} settings from {len(self.seeds)} "
             f"seed{'s' if len(self.seeds) > 1 else ''} in {self.seconds:.1f} s; best by {self.measure}: "
@@ -235,7 +265,7 @@ def tabulate(
     """Put the parts of a sweep into tables.
 
     Raises:
-        FalllineError: if not one run was finished.
+        NothingFinishedError: if not one run was finished.
     """
     import polars as pl
 
@@ -257,7 +287,7 @@ def tabulate(
                 if part.validation is not None:
                     validation.append(part.validation[s, i])
     if not rows:
-        raise FalllineError("The sweep was ended before a single run was finished.")
+        raise NothingFinishedError("The sweep was ended before a single run was finished.")
     runs = pl.DataFrame(rows, schema_overrides=dict.fromkeys(varied, pl.Float64))
     empty = [c for c in ("batch_size", "validation_loss", "validation_score") if c in runs.columns]
     for name in empty:
@@ -266,13 +296,15 @@ def tabulate(
         ):
             runs = runs.drop(name)
     keys = [k for k in ("optimizer", "batch_size", *varied) if k in runs.columns]
+    # Of settings that end equally low, the sooner one is the better: its curve has the lower mean.
+    means = np.array([np.mean(curve, dtype=np.float64) for curve in curves])
     value = (
         pl.when(pl.col("diverged") | pl.col(measure).is_nan())
         .then(float("inf"))
         .otherwise(pl.col(measure))
     )
     settings = (
-        runs.with_columns(_value=value)
+        runs.with_columns(_value=value, _mean=np.where(np.isnan(means), np.inf, means))
         .group_by(keys, maintain_order=True)
         .agg(
             pl.col("_value").median().alias("median"),
@@ -280,8 +312,10 @@ def tabulate(
             pl.col("_value").quantile(0.75, "linear").alias("high"),
             pl.col("diverged").sum().cast(pl.Int64).alias("diverged"),
             pl.len().cast(pl.Int64).alias("seeds"),
+            pl.col("_mean").median(),
         )
-        .sort(["median", "high"], maintain_order=True)
+        .sort(["median", "high", "_mean"], maintain_order=True)
+        .drop("_mean")
     )
     return SweepResult(
         runs=runs,

@@ -12,6 +12,7 @@ from fallline.descent.minimize import minimize
 from fallline.descent.settings import labelled
 from fallline.descent.sweep import sweep
 from fallline.errors import FalllineError, nearest
+from fallline.jobs.comparison import soonest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 RATES = "1e-4:1:13"
 """Learning rates that are tried for an optimizer whose rate is not given."""
-
-SHORTLY = 0.01
-"""A rate is as good as the best if its median ends no higher than this share of the best's fall above it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +82,7 @@ def race(
     """Let optimizers race from the same places, each at its own best rate.
 
     An optimizer whose rate is not given gets the best of thirteen rates from 1e-4 to 1, tried from the
-    same places with as many steps: the lowest median at the end; among rates as good, the soonest there.
+    same places with as many steps: the one whose median is soonest as low as the lowest median of all.
 
     Args:
         terrain: where.
@@ -138,17 +136,11 @@ def _best(terrain: Terrain, label: str, optimizer: Any, balls: int, steps: int, 
         starts=balls,
         steps=steps,
     )
-    fine = tried.settings.filter(~tried.settings["diverged"].cast(bool))
-    if not fine.height:
+    if not np.isfinite(tried.best["median"]):
         raise FalllineError(
             f"Every rate from 1e-4 to 1 makes {label} diverge on {terrain.name}; give it a rate of its own."
         )
-    lowest = fine["median"].min()
-    begun = float(np.nanmax(tried.curves[:, 0]))
-    room = SHORTLY * max(begun - lowest, 0.0)  # pyright: ignore
-    equal = [row for row in fine.to_dicts() if row["median"] <= lowest + room]
-    # The soonest there: the least area under the curve.
-    return min(equal, key=lambda row: float(tried.curves_of(row).mean()))["learning_rate"]
+    return float(soonest(tried)[0][0]["learning_rate"])
 
 
 def moment(racers: list[Racer], at: int | None = None) -> tuple[int, int]:

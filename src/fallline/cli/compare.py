@@ -239,9 +239,10 @@ def _write(made: Comparison, path: Path) -> None:
     curves, unit, stride = made.curves()
     measure = made.sweep.measure.replace("_", " ")
     ylabel = measure if unit == "epoch" or measure == "value" else "training loss"
-    ax = plots.spread(curves, ylabel=ylabel)
+    longest = max(len(curve) for seeds in curves.values() for curve in seeds)
     offset = 1 if unit == "epoch" else 0
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value * stride + offset:,.0f}")
+    places = [float(i * stride + offset) for i in range(longest)]
+    ax = plots.spread(curves, x=places, log=True, ylabel=ylabel)
     ax.set_xlabel(unit)
     data = made.config.data
     name = Path(data).name if made.facts["kind"] == "table" else data

@@ -166,6 +166,8 @@ def spread(
     ax: Axes | None = None,
     *,
     smoothing: float = 0.0,
+    x: Sequence[float] | None = None,
+    log: bool | None = None,
     ylabel: str = "loss",
     theme: str | Theme | None = None,
 ) -> Axes:
@@ -178,6 +180,8 @@ def spread(
         curves: name -> (seeds, steps), or a list of runs, histories or curves of any lengths.
         ax: where to draw; a new figure if None.
         smoothing: of each seed's curve, as for `loss_curve`.
+        x: where each value stands, as many as the longest curve; 0, 1, ... if None.
+        log: a logarithmic axis of values, where they are positive; by itself where they span decades.
         ylabel: what is measured.
         theme: "light", "dark", or None for the one in use.
 
@@ -200,7 +204,7 @@ def spread(
         # Infinity would make NaN of a quantile beside it: a number larger than any loss does not.
         quantiles = np.nanquantile(np.minimum(table, _HUGE), [0.25, 0.5, 0.75], axis=0)
         finite = list(np.where(quantiles < 1e-3 * _HUGE, quantiles, np.nan))
-        at = np.arange(table.shape[1])
+        at = np.arange(table.shape[1]) if x is None else np.asarray(x)[: table.shape[1]]
         if 1 < len(table) <= 5:
             for row in table:
                 shown = np.where(np.isfinite(row), row, np.nan)
@@ -217,7 +221,8 @@ def spread(
         )
         medians.append(np.concatenate([v[np.isfinite(v)] for v in finite]))
     every = np.concatenate(medians)
-    if marks.spans_decades(every):
+    positive = bool(every.size) and every.min() > 0
+    if marks.spans_decades(every) if log is None else log and positive:
         marks.log_axis(ax, "y", every)
     else:
         _fit(ax, every)

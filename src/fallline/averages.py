@@ -68,12 +68,12 @@ def smooth(values: ArrayLike, beta: float = 0.9) -> np.ndarray:
         float64 array of shape (n,); NaN until the first value that is a number.
     """
     values = np.asarray(values, np.float64)
-    smoothed = np.full(values.shape, np.nan)
-    current, count = np.float64(0.0), 0
-    for i, value in enumerate(values):
-        if np.isfinite(value):
-            current = average(current, value, beta)
-            count += 1
-        if count:
-            smoothed[i] = unbiased(current, beta, count)
-    return smoothed
+    known = np.isfinite(values)
+    # In plain numbers: the functions above, made for trees, would take a hundred times as long.
+    current, averages = 0.0, [0.0]
+    for value in values[known].tolist():
+        current = beta * current + (1 - beta) * value
+        averages.append(current)
+    counts = np.cumsum(known)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.array(averages)[counts] / (1 - np.power(float(beta), counts))

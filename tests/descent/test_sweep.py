@@ -645,3 +645,13 @@ def test_more_than_the_memory_holds_is_refused_before_anything_is_made(monkeypat
 
 def test_the_public_name():
     assert fallline.sweep is sweep
+
+
+def test_the_steps_of_a_curve_are_those_of_the_runs():
+    terrain = fallline.terrains.by_name("sphere")
+    result = fallline.sweep(terrain, optimizers="sgd", learning_rate=[0.01, 0.1], steps=1000, seeds=1)
+    single = fallline.minimize(terrain, optimizer=result.optimizer(), steps=1000, tolerance=0)
+    steps = result.curve_steps().astype(int)
+    curve = result.curves_of(result.best)[0]
+    assert steps.shape == curve.shape
+    np.testing.assert_allclose(curve[:20], single.history.loss[steps[:20]], rtol=1e-4)

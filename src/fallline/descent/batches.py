@@ -71,7 +71,7 @@ class BatchPlan:
 
     def __str__(self) -> str:
         if self.full:
-            return f"all {self.rows:,} rows a step"
+            return "one row a step" if self.rows == 1 else f"all {self.rows:,} rows a step"
         if self.last == self.size:
             return f"{self.steps:,} steps an epoch, each of {_rows(self.size)}"
         return (

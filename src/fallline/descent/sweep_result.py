@@ -127,6 +127,19 @@ class SweepResult:
         """The curves of a setting, one a seed, (seeds, points)."""
         return self.curves[self._places(row)]
 
+    def curve_steps(self, row: dict[str, Any] | None = None) -> np.ndarray:
+        """The step that each point of a setting's curves stands for (the best's unless given), (points,).
+
+        On data a point is the mean over a part of the steps, and its step the middle of them; of a function
+        alone it is the value before that step.
+        """
+        part, _ = self._find(self.best if row is None else row)
+        points = part.curves.shape[-1]
+        if self.measure == "value":
+            return np.arange(points) * float(-(-part.steps // points))
+        edges = np.linspace(0, part.steps, points + 1).astype(int)
+        return (edges[:-1] + edges[1:] - 1) / 2
+
     def validation_curves_of(self, row: dict[str, Any]) -> np.ndarray:
         """The validation curves of a setting, (seeds, epochs)."""
         if self.validation_curves is None:

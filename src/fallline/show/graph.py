@@ -8,9 +8,10 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fallline.errors import FalllineError, lookup
+from fallline.errors import FalllineError
 from fallline.gradients.graph import layout, words
 from fallline.gradients.graph.export import COLOURS
+from fallline.show.style import theme_of
 from fallline.store import files
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class _Box:
     height: float
 
 
-def draw(graph: Graph, ax: Axes | None = None, theme: str = "light", grouped: bool = False) -> Axes:
+def draw(
+    graph: Graph, ax: Axes | None = None, theme: str | None = None, grouped: bool = False
+) -> Axes:
     """Draw a graph from left to right.
 
     Above each line stands the value that goes forward along it, below it what comes back: the
@@ -58,7 +61,7 @@ def draw(graph: Graph, ax: Axes | None = None, theme: str = "light", grouped: bo
     Args:
         graph: from `fallline.graph`.
         ax: where to draw; by default a new figure as large as the graph needs.
-        theme: "light" or "dark".
+        theme: "light", "dark", or None for the one in use.
         grouped: draw each layer as one box.
 
     Returns:
@@ -68,7 +71,7 @@ def draw(graph: Graph, ax: Axes | None = None, theme: str = "light", grouped: bo
         FalllineError: if there is no such theme, the graph has no layers to group, or more than 400
             nodes are to be drawn.
     """
-    colours = lookup("theme", COLOURS, theme)
+    colours = COLOURS[theme_of(theme).name]
     graph = graph.grouped() if grouped else graph
     if len(graph.nodes) > MOST_NODES:
         raise FalllineError(
@@ -108,7 +111,7 @@ def draw(graph: Graph, ax: Axes | None = None, theme: str = "light", grouped: bo
 
 
 def save(
-    graph: Graph, path: str | os.PathLike[str], theme: str = "light", grouped: bool = False
+    graph: Graph, path: str | os.PathLike[str], theme: str | None = None, grouped: bool = False
 ) -> Path:
     """Write a graph to a file, whole or not at all.
 
@@ -116,7 +119,7 @@ def save(
         graph: from `fallline.graph`.
         path: its ending says the form: ``.svg`` or ``.png`` for a picture, ``.dot`` for Graphviz,
             ``.json`` for programs.
-        theme: "light" or "dark".
+        theme: "light", "dark", or None for the one in use.
         grouped: each layer as one node.
 
     Returns:
@@ -131,7 +134,7 @@ def save(
     if ending in (".svg", ".png"):
         content = _picture(shown, theme, ending[1:])
     elif ending == ".dot":
-        content = shown.to_dot(theme).encode()
+        content = shown.to_dot(theme_of(theme).name).encode()
     elif ending == ".json":
         content = files.to_json(shown.to_json())
     else:
@@ -142,7 +145,7 @@ def save(
     return place
 
 
-def _picture(graph: Graph, theme: str, form: str) -> bytes:
+def _picture(graph: Graph, theme: str | None, form: str) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

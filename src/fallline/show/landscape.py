@@ -196,10 +196,12 @@ def path(
             ax.plot(
                 *ends[:, 0].T,
                 marker="o",
-                markersize=size,
-                markerfacecolor=PAPER,
-                markeredgecolor=INK,
-                **common,
+                markersize=size + 2,
+                # Hollow, to be told from the full dot of a minimum.
+                markerfacecolor="none",
+                markeredgecolor=PAPER,
+                path_effects=[patheffects.withStroke(linewidth=3.4, foreground=INK)],
+                **{**common, "markeredgewidth": 1.8},
             )
         ax.plot(
             *ends[:, 1].T,

@@ -596,7 +596,7 @@ def test_nothing_finished_is_a_sentence():
         ({"data": None}, "data"),
         ({"model": quadratic}, "needs params="),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else ",".join(value),
 )
 def test_mistakes_are_sentences(options, sentence):
     with pytest.raises(FalllineError) as caught:
@@ -649,7 +649,9 @@ def test_the_public_name():
 
 def test_the_steps_of_a_curve_are_those_of_the_runs():
     terrain = fallline.terrains.by_name("sphere")
-    result = fallline.sweep(terrain, optimizers="sgd", learning_rate=[0.01, 0.1], steps=1000, seeds=1)
+    result = fallline.sweep(
+        terrain, optimizers="sgd", learning_rate=[0.01, 0.1], steps=1000, seeds=1
+    )
     single = fallline.minimize(terrain, optimizer=result.optimizer(), steps=1000, tolerance=0)
     steps = result.curve_steps().astype(int)
     curve = result.curves_of(result.best)[0]

@@ -51,8 +51,9 @@ class Armijo(LineSearch):
 
     With update $d$, $t$ is the first of $t_0, t_0 r, t_0 r^2, \dots$ for which
 
-    $$f(x + t d) \le f(x) + c\, t\, g^\top d.$$
+    $$f(x + t d) \le f(x) + c\, t\, g^\top d$$
 
+    and $f(x + t d) < f(x)$, which asks for more where rounding hides the slope: there the search ends.
     It starts from $t_0$ = the last step's $t$ times ``grow``, so that the step can lengthen again. Needs
     no learning rate to be known; around it, the optimizer is plain descent of rate 1 unless given.
 
@@ -87,7 +88,7 @@ class Armijo(LineSearch):
         """See `LineSearch.factor`."""
 
         def short(t: Any, reached: Any) -> Any:
-            return ~(reached <= value + self.decrease * t * slope)
+            return ~((reached <= value + self.decrease * t * slope) & (reached < value))
 
         def going(loop: tuple[Any, Any, Any]) -> Any:
             tries, t, reached = loop

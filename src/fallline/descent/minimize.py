@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import operator
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fallline import tree
-from fallline.descent import minimize_loop as loop
+from fallline.descent import minimize_inputs as inputs
 from fallline.descent import stopping
 from fallline.descent.descend import interruptible
 from fallline.descent.line_search import by_name as line_search_by_name
-from fallline.descent.minimize_jobs import (
-    Clock,
-    CompiledJob,
-    PlainJob,
-    in_precision,
-    require_memory,
-)
+from fallline.descent.minimize_jobs import Clock, CompiledJob, called, in_precision, require_memory
+from fallline.descent.minimize_plain import PlainJob
 from fallline.descent.minimize_result import measure
-from fallline.descent.plain_function import real_number
 from fallline.descent.problem import with_rate
 from fallline.errors import FalllineError
-from fallline.optimizers import SGD, Adam, Optimizer
-from fallline.optimizers import by_name as optimizer_by_name
 from fallline.terrains import Terrain
 
 if TYPE_CHECKING:
@@ -40,6 +32,7 @@ if TYPE_CHECKING:
     from fallline.descent.line_search import LineSearch
     from fallline.descent.minimize_jobs import Ended, Job
     from fallline.descent.minimize_result import MinimizeResult
+    from fallline.optimizers import Optimizer
 
 STEPS = 2000
 TRIED_RATES = tuple(10.0 ** (k / 2) for k in range(-12, 3))
@@ -75,14 +68,15 @@ def minimize(
         optimizer: one of `fallline.optimizers`, or its name; Adam if not given.
         learning_rate: a number, a schedule, or "auto": fifteen rates from 1e-6 to 10 get a short try
             each, the best four a whole run, and the one that ends lowest is the result. So it is where
-            neither an optimizer with a rate, nor a rate, nor a line search is given.
+            neither an optimizer with a rate, nor a rate, nor a line search is given. With starts, an array
+            gives each its own.
         steps: at most.
         tolerance: a ball is at rest where its gradient is no longer than this, and its update no longer than
-            this times 1 + |x|. 1e-5 in single, 1e-8 in double precision; 0 for never.
+            this times 1 + |x|. 1e-5 in single, 1e-8 in double precision; with 0, only where both are 0.
         starts: many starts instead of x0: a tree like x0 whose leaves have a leading axis; for a terrain, a
             whole number of balls spread over its bounds.
-        gradient: "auto" (JAX's own; by differences if JAX cannot trace f), "numerical", or a function of
-            x and ``args`` that gives a tree like x.
+        gradient: "auto" (JAX's own; by differences if JAX cannot trace and differentiate f), "numerical",
+            or a function of x and ``args`` that gives a tree like x.
         line_search: "armijo" or "polyak", or one of `fallline.descent.line_search`; around plain descent of
             rate 1 unless an optimizer is given.
         noise: standard deviation of a Gaussian added to each number of each gradient; a terrain's own
@@ -93,6 +87,7 @@ def minimize(
         records: of many balls, how many steps to keep at most; 200.
         precision: "float32" or "float64"; as JAX is set unless given. Plain functions run in double.
         callback: called now and then with steps done and the lowest value; ends the run by returning true.
+            While rates are tried, only in the whole runs, each from its first step.
         time_budget: seconds after which the run ends.
 
     Returns:
@@ -125,7 +120,8 @@ def minimize(
         precision=precision,
     )
     with job.in_precision():
-        chosen, auto = _optimizer(optimizer, learning_rate, search)
+        many = None if job.balls is None else len(job.places)
+        chosen, auto = inputs.optimizer(optimizer, learning_rate, search, many)
         every = job.stride(steps, records)
         job.require_memory(chosen, -(-steps // every), path=path)
         job.check()
@@ -143,7 +139,8 @@ def minimize(
         made = measure(job, ended, clock.reason)
     made.nfev = made.nfev + spent
     made.optimizer, made.tried = chosen, tried
-    made.notes = [job.note()] if isinstance(job, PlainJob) else []
+    if isinstance(job, PlainJob):
+        made.notes = [f"{job.note()} {job.function.evaluations:,} evaluations in all."]
     made.seconds = time.perf_counter() - began
     return made
 
@@ -168,7 +165,7 @@ def pose_job(
         raise FalllineError(
             f"precision must be 'float32' or 'float64'; it was given {precision!r}."
         )
-    if isinstance(gradient, str) and gradient not in ("auto", "numerical"):
+    if not callable(gradient) and gradient not in ("auto", "numerical"):
         raise FalllineError(
             f"gradient must be 'auto', 'numerical' or a function; it was given {gradient!r}."
         )
@@ -177,6 +174,9 @@ def pose_job(
     except TypeError:
         raise FalllineError(f"The seed must be a whole number; it was given {seed!r}.") from None
     args = args if isinstance(args, tuple) else (args,)
+    if not isinstance(starts, bool) and np.ndim(starts) == 0:  # pyright: ignore[reportArgumentType]
+        with contextlib.suppress(TypeError):
+            starts = operator.index(starts)  # pyright: ignore[reportArgumentType]
     if isinstance(f, Terrain):
         noise = f.noise if noise is None else noise
         if isinstance(starts, int):
@@ -186,15 +186,21 @@ def pose_job(
         x0 = np.asarray(f.starts[0]) if x0 is None and starts is None else x0
     if not callable(f):
         raise FalllineError(f"minimize needs a function; it was given {f!r}.")
-    own = None if isinstance(gradient, str) else gradient
+    own: Any = None if isinstance(gradient, str) else gradient
     with in_precision(precision):
-        template, _ = _places(x0, starts)
-        compiled = gradient != "numerical" and _traceable(f, template, args, own)
-    precision = precision if compiled else "float64"
+        template, balls = inputs.places(x0, starts)
+        traced = inputs.traced(f, template, args, own)
+    kind: Any = CompiledJob
+    if not traced.gradient or gradient == "numerical":
+        precision = "float64"
+        kind = functools.partial(PlainJob, asked=gradient == "numerical")
+        f = called(f) if traced.value else f
     with in_precision(precision):
-        template, balls = _places(x0, starts)
+        template, balls = (
+            inputs.places(x0, starts) if kind is not CompiledJob else (template, balls)
+        )
         double = bool(jnp.result_type(float) == jnp.float64)
-    return (CompiledJob if compiled else PlainJob)(
+    return kind(
         f=f,
         args=args,
         gradient=own,
@@ -206,125 +212,6 @@ def pose_job(
         seed=seed,
         precision=precision,
     )
-
-
-def _places(x0: PyTree | None, starts: PyTree | None) -> tuple[PyTree, PyTree | None]:
-    """One start's shape as a tree of arrays, and all starts or None; checked."""
-
-    def real(leaf: Any, name: str) -> np.ndarray:
-        try:
-            array = np.asarray(leaf)
-        except ValueError:
-            array = np.asarray(None)
-        if array.dtype.kind == "c":
-            raise FalllineError(f"{name} must hold real numbers; it holds complex ones.")
-        if array.dtype.kind not in "fiu":
-            raise FalllineError(f"{name} must hold numbers; it holds {leaf!r}.")
-        if not np.isfinite(array).all():
-            place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
-            at = f" at {place if len(place) > 1 else place[0]}" if place else ""
-            raise FalllineError(
-                f"{name} must hold finite numbers; it holds {array[tuple(place)]}{at}."
-            )
-        return array.astype(jnp.result_type(float))
-
-    # A list of numbers is a vector, as in NumPy, not a tree with a leaf for each.
-    x0, starts = (_vector(given) for given in (x0, starts))
-    if x0 is None and starts is None:
-        raise FalllineError("minimize needs a place to start: give x0=, or starts= for many.")
-    if starts is None:
-        template = jax.tree.map(lambda leaf: real(leaf, "x0"), x0)
-        if not sum(leaf.size for leaf in jax.tree.leaves(template)):
-            raise FalllineError("x0 holds no numbers, so there is nothing to minimise over.")
-        return template, None
-    if isinstance(starts, int):
-        raise FalllineError(
-            "A number of starts needs a terrain, which knows its bounds; for a function give the starts "
-            "themselves, an array with a row for each."
-        )
-    balls = jax.tree.map(lambda leaf: real(leaf, "starts"), starts)
-    counts = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(balls)}
-    if len(counts) != 1 or None in counts or 0 in counts:
-        raise FalllineError(
-            "starts needs a leading axis with a place for each start, the same in all its arrays; "
-            f"its shapes are {[np.shape(leaf) for leaf in jax.tree.leaves(balls)]}."
-        )
-    template = jax.tree.map(lambda leaf: leaf[0], balls)
-    if x0 is not None:
-        wanted = jax.tree.map(lambda leaf: real(leaf, "x0"), x0)
-        needed, given = (
-            dict(zip(tree.names(t), map(np.shape, jax.tree.leaves(t)), strict=True))
-            for t in (wanted, template)
-        )
-        if needed != given:
-            raise FalllineError(
-                f"Each start must have the shape of x0, {needed}; with the leading axis taken off, "
-                f"starts has {given}."
-            )
-    return template, balls
-
-
-def _vector(given: Any) -> Any:
-    if isinstance(given, (list, tuple)):
-        with contextlib.suppress(ValueError, TypeError):
-            array = np.asarray(given)
-            return array if array.dtype.kind in "fiuc" else given
-    return given
-
-
-def _traceable(f: Any, template: PyTree, args: tuple[Any, ...], gradient: Any) -> bool:
-    """Can JAX trace the function, and the user's gradient if there is one? Checks what it gives, if so."""
-    function, arrays = loop.Function.of(f, args, gradient)
-    try:
-        hash(function)
-        made = jax.eval_shape(function, template, *arrays)
-        if gradient is not None:
-            jax.eval_shape(function.value_and_grad, template, *arrays)
-    except Exception:
-        # Whether the function is at fault or only cannot be traced, calling it will tell; if it fails,
-        # its own error is the one to show.
-        real_number(f(jax.tree.map(np.asarray, template), *args))
-        return False
-    if made.shape != ():
-        raise FalllineError(
-            f"The function must give one number; it gave an array of shape {made.shape}. A sum or a mean "
-            "makes one number of many."
-        )
-    if jnp.issubdtype(made.dtype, jnp.complexfloating):
-        raise FalllineError("The function must give a real number; it gave a complex one.")
-    if not jnp.issubdtype(made.dtype, jnp.floating):
-        raise FalllineError(
-            f"The function must give a real number that changes smoothly; it gave {made.dtype}, which has "
-            "no gradient."
-        )
-    return True
-
-
-def _optimizer(
-    optimizer: Any, learning_rate: Any, search: LineSearch | None
-) -> tuple[Optimizer, bool]:
-    """The optimizer, and is its rate still to be found?"""
-    named = isinstance(optimizer, str)
-    if optimizer is None:
-        chosen: Any = SGD(1.0) if search is not None else Adam()
-    else:
-        chosen = optimizer_by_name(optimizer) if named else optimizer
-    if not isinstance(chosen, Optimizer):
-        raise FalllineError(
-            "The optimizer must be one of fallline.optimizers, or its name; from_optax wraps one of "
-            f"optax's. It was given {chosen!r}."
-        )
-    if isinstance(learning_rate, str) and learning_rate != "auto":
-        raise FalllineError(
-            f"The learning rate must be a number, a schedule or 'auto'; it was given {learning_rate!r}."
-        )
-    if learning_rate is None:
-        if search is not None:
-            return (chosen.with_rate(1.0) if named else chosen), False
-        return chosen, named or optimizer is None
-    if isinstance(learning_rate, str):
-        return chosen, True
-    return with_rate(chosen, learning_rate), False
 
 
 def _descend_at_best_rate(
@@ -348,17 +235,22 @@ def _descend_at_best_rate(
         tried[rate] = float(np.median(np.where(fine, late, np.inf)))
 
     short = min(steps, max(steps // len(TRIED_RATES), TRIAL_STEPS))
-    brief = Clock(clock.began, interrupted=clock.interrupted)
+    brief = dataclasses.replace(clock, callback=None)
     for rate in TRIED_RATES:
         attempt(rate, short, brief)
+        if brief.reason:
+            break
+    clock.reason = brief.reason
     finalists = sorted((r for r in tried if tried[r] < np.inf), key=lambda r: (tried[r], r))[:4]
     if not finalists:
         raise FalllineError(
-            "Every learning rate from 1e-6 to 10 led out of the finite numbers; is the function bounded "
-            "below?"
+            "Every learning rate tried, from 1e-6 up, led out of the finite numbers; is the function "
+            "bounded below?"
         )
     spent = sum(int(run.evaluations.sum()) for run in runs.values())
     for rate in finalists if short < steps else ():
+        if clock.reason:
+            break
         attempt(rate, steps, clock)
         spent += int(runs[rate].evaluations.sum())
     lowest = min(tried[r] for r in finalists)

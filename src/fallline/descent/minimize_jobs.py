@@ -19,9 +19,10 @@ from jax.flatten_util import ravel_pytree
 from fallline.descent import minimize_loop as loop
 from fallline.descent import stopping
 from fallline.descent.descend import CALL_SECONDS
-from fallline.descent.plain_function import PlainFunction, descend_one
+from fallline.descent.loop import STEP_FIELDS
+from fallline.descent.minimize_blocks import Blocks
 from fallline.errors import FalllineError
-from fallline.gradients import curvature, numerical
+from fallline.gradients import curvature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 RECORDS = 200
 """Steps recorded of many balls, at most, unless the user says how many."""
-
-MOST_CURVED = 12
-"""Dimension up to which the Hessian of a plain function is taken by differences."""
 
 THREAD_BALLS = 4096
 """Balls that are worth a processor core of their own."""
@@ -155,13 +153,18 @@ class Job:
         return max(1, -(-steps // wanted))
 
     def check(self) -> None:
-        """The function at the starts must be a finite number."""
+        """The function at the starts must be a finite number; at a single one its gradient, too."""
         values = self.values(self.places)
         if not np.isfinite(values).all():
             i = int(np.argmin(np.isfinite(values)))
             which = "x0" if self.balls is None else f"start {i}"
             raise FalllineError(
                 f"The function is {values[i]} at {which}; descent needs a finite value to start from."
+            )
+        if self.balls is None and not np.isfinite(self.slopes(self.places)).all():
+            raise FalllineError(
+                "The function has a value at x0, but no finite gradient there; descent needs one to "
+                "start from."
             )
 
     def values(self, places: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
@@ -232,7 +235,7 @@ class CompiledJob(Job):
         rows = -(-steps // every)
         cores = max(1, min(os.cpu_count() or 1, n // THREAD_BALLS))
         size = -(-n // max(-(-n // loop.BLOCK), cores))
-        blocks = _Blocks(self, optimizer, size, own, many and d < loop.SPLIT_BELOW)
+        blocks = Blocks(self, optimizer, size, own, many and d < loop.SPLIT_BELOW)
         shape = loop.Shape(
             capacity=min(rows, RECORDS if many else 1000),
             axes=blocks.axes,
@@ -241,161 +244,77 @@ class CompiledJob(Job):
             noisy=self.noise > 0,
             path=path,
         )
-        kept: list[np.ndarray] = []
-        ways: list[np.ndarray] = []
-        done, pace = 0, 0.0
+        # Memory that no record is written to is never taken.
+        records = np.empty((rows, n, len(STEP_FIELDS)), blocks.kind)
+        way = np.empty((rows + 1, n, d), blocks.kind) if path else None
+        done, recorded, pace = 0, 0, 0.0
         with ThreadPoolExecutor(cores) as pool:
             while done < steps:
                 whole, rest = divmod(steps - done, every)
                 wish = max(1, int(CALL_SECONDS / (pace * every)) if pace else 64 // every)
                 wanted, stride = (min(wish, whole, shape.capacity), every) if whole else (1, rest)
                 called = time.perf_counter()
-                rows, way, made = blocks.advance(pool, shape, wanted, stride)
+                part = slice(recorded, recorded + wanted)
+                made = blocks.advance(
+                    pool, shape, stride, records[part], None if way is None else way[part]
+                )
+                recorded += made
                 measured = (time.perf_counter() - called) / max(made * stride, 1)
                 # The first call compiles; its pace says nothing.
                 pace = measured if done else 1e-6
                 done += made * stride
-                kept.append(rows)
-                if way is not None:
-                    ways.append(way)
                 if (blocks.gathered("stop") != stopping.RUNNING).all():
                     break
-                lowest = rows[-1, :, 0] if len(rows) else np.array([math.inf])
-                if not clock.going(done, float(np.nanmin(lowest, initial=math.inf))):
+                lowest = float(np.fmin.reduce(records[recorded - 1, :, 0]))
+                if not clock.going(done, lowest):
                     break
         x = blocks.positions()
-        records = np.concatenate(kept)
+        if way is not None:
+            way[recorded] = x
         return Ended(
             x=x,
             taken=blocks.gathered("taken"),
             evaluations=blocks.gathered("evaluations"),
             codes=blocks.gathered("stop"),
-            records=records,
-            recorded=np.arange(len(records)) * every,
-            path=np.concatenate([*ways, x[None]]) if path else None,
+            records=_filled(records, recorded),
+            recorded=np.arange(recorded) * every,
+            path=None if way is None else _filled(way, recorded + 1),
         )
 
 
-class _Blocks:
-    """Balls in blocks of one size, each block one call of the compiled loop, on as many threads as cores."""
-
-    def __init__(self, job: CompiledJob, optimizer: Any, size: int, own: bool, split: bool) -> None:
-        self.job, self.split = job, split
-        self.count, self.dimension = job.places.shape
-        self.many = job.balls is not None
-        kind = jnp.result_type(float)
-        self.double = bool(kind == jnp.float64)
-        number = -(-self.count // size)
-        rows = np.minimum(np.arange(number * size), self.count - 1).reshape(number, size)
-        keys = jax.random.split(jax.random.PRNGKey(job.seed % 2**32), number * size)
-        optimizer = jax.tree.map(lambda leaf: jnp.asarray(leaf, kind), optimizer)
-        self.balls: list[Any] = []
-        self.axes: loop.Axes | None = None
-        if not self.many:
-            x = jax.tree.map(jnp.asarray, job.restore(job.places[0]))
-            self.balls.append(_begin(x, optimizer, keys[0], axes=None, own=False, split=False))
-        for chosen in rows if self.many else ():
-            x = jax.tree.map(jnp.asarray, job.restore(job.places[chosen]))
-            each = jax.tree.map(lambda leaf: leaf[chosen], optimizer) if own else optimizer  # noqa: B023
-            part = keys[len(self.balls) * size :][:size]
-            if self.axes is None:
-                self.axes = loop.Axes.of(_single(x, each, part[0], own, split), own=own)
-            self.balls.append(_begin(x, each, part, axes=self.axes, own=own, split=split))
-        self.noise, self.tolerance = (jnp.asarray(v, kind) for v in (job.noise, job.tolerance))
-        self.search = job.search and jax.tree.map(lambda leaf: jnp.asarray(leaf, kind), job.search)
-
-    def advance(
-        self, pool: ThreadPoolExecutor, shape: loop.Shape, wanted: int, stride: int
-    ) -> tuple[np.ndarray, np.ndarray | None, int]:
-        """One call: the records, (made, n, 6), the positions likewise or None, and how many were made."""
-        function, arrays = self.job.function
-
-        def call(balls: Any) -> Any:
-            # Precision is a setting of the thread.
-            with jax.enable_x64(self.double):
-                made = loop.advance(
-                    function,
-                    arrays,
-                    self.job.template,
-                    self.search,
-                    self.noise,
-                    self.tolerance,
-                    balls,
-                    np.int32(wanted),
-                    np.int32(stride),
-                    shape=shape,
-                )
-                return jax.block_until_ready(made)
-
-        parts = list(pool.map(call, self.balls)) if len(self.balls) > 1 else [call(self.balls[0])]
-        self.balls = [balls for balls, _ in parts]
-        longest = max(int(seen["made"]) for _, seen in parts)
-        rows, ways = [], []
-        for balls, seen in parts:
-            made = int(seen["made"])
-            row = np.array(np.asarray(seen["steps"])[:longest])
-            row[made:] = np.nan
-            rows.append(row.reshape(longest, -1, row.shape[-1]))
-            if shape.path:
-                way = np.array(np.asarray(seen["path"])[:longest]).reshape(
-                    longest, -1, self.dimension
-                )
-                way[made:] = self._places(balls)
-                ways.append(way)
-        path = np.concatenate(ways, axis=1)[:, : self.count] if shape.path else None
-        return np.concatenate(rows, axis=1)[:, : self.count], path, longest
-
-    def gathered(self, field: str) -> np.ndarray:
-        """A number of each ball, (n,)."""
-        parts = [np.atleast_1d(np.asarray(balls[field])) for balls in self.balls]
-        return np.concatenate(parts)[: self.count]
-
-    def _places(self, balls: Any) -> np.ndarray:
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(balls["params"])]
-        rows = len(leaves[0]) if self.many else 1
-        return np.concatenate([leaf.reshape(rows, -1) for leaf in leaves], axis=1)
-
-    def positions(self) -> np.ndarray:
-        """Where the balls are, averaged where the optimizer averages, (n, d)."""
-        parts = []
-        for balls in self.balls:
-            averaged = {**balls, "params": _averaged(balls, axes=self.axes)}
-            parts.append(self._places(averaged))
-        return np.concatenate(parts)[: self.count]
+def _filled(rows: np.ndarray, count: int) -> np.ndarray:
+    """The first rows, without the memory of many empty ones behind them."""
+    return rows[:count] if 2 * count > len(rows) else rows[:count].copy()
 
 
-def _single(x: PyTree, optimizer: Any, key: Any, own: bool, split: bool) -> Any:
-    """The shapes of what the loop carries for the first of some balls."""
-
-    def one(x: PyTree, optimizer: Any, key: Any) -> Any:
-        x = jax.tree.map(lambda leaf: leaf[0], x)
-        optimizer = jax.tree.map(lambda leaf: leaf[0], optimizer) if own else optimizer
-        return loop.start(loop.split(x) if split else x, optimizer, key)
-
-    return jax.eval_shape(one, x, optimizer, key)
+@functools.partial(jax.jit, static_argnames=("function",))
+def _value(function: loop.Function, x: PyTree, arrays: list[Any]) -> Array:
+    return function(x, *arrays)
 
 
-@functools.partial(jax.jit, static_argnames=("axes", "own", "split"))
-def _begin(x: PyTree, optimizer: Any, keys: Any, *, axes: Any, own: bool, split: bool) -> Any:
-    def one(x: PyTree, optimizer: Any, key: Any) -> Any:
-        return loop.start(loop.split(x) if split else x, optimizer, key)
-
-    if axes is None:
-        balls = one(x, optimizer, keys)
-    else:
-        along = axes.tree(_single(x, optimizer, keys[0], own, split))
-        balls = jax.vmap(one, (0, along["optimizer"], 0), along)(x, optimizer, keys)
-    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), balls)
+@functools.partial(jax.jit, static_argnames=("function",))
+def _value_and_grad(function: loop.Function, x: PyTree, arrays: list[Any]) -> tuple[Array, PyTree]:
+    return function.value_and_grad(x, *arrays)
 
 
-@functools.partial(jax.jit, static_argnames=("axes",))
-def _averaged(balls: Any, *, axes: Any) -> PyTree:
-    def one(ball: Any) -> PyTree:
-        return ball["optimizer"].averaged(ball["params"], ball["optimizer_state"])
+def shape_of(function: loop.Function, x: PyTree, arrays: list[Any]) -> Any:
+    """What the function gives, without calling it; traced once for each function and shape."""
+    return _value.eval_shape(function, x, arrays)
 
-    if axes is None:
-        return one(balls)
-    return jax.vmap(one, (axes.tree(balls),))(balls)
+
+def slope_of(function: loop.Function, x: PyTree, arrays: list[Any]) -> Any:
+    """The same with its gradient."""
+    return _value_and_grad.eval_shape(function, x, arrays)
+
+
+def called(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that JAX traces, compiled, to be called from Python with NumPy's arrays."""
+
+    def call(x: PyTree, *args: Any) -> np.ndarray:
+        function, arrays = loop.Function.of(f, args)
+        return np.asarray(_value(function, x, arrays))
+
+    return call
 
 
 @functools.partial(jax.jit, static_argnames=("function",))
@@ -420,89 +339,6 @@ def _hessians(function: loop.Function, places: PyTree, arrays: list[Any]) -> Arr
     return jax.vmap(one)(places)
 
 
-class PlainJob(Job):
-    """A function that JAX cannot trace, called from Python."""
-
-    @functools.cached_property
-    def function(self) -> PlainFunction:
-        """The function, counting its calls."""
-        return PlainFunction(self.f, self.args, self.gradient)
-
-    def values(self, places: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        """See `Job.values`."""
-        return np.array([self.function(self.restore(place)) for place in places])
-
-    def slopes(self, places: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """See `Job.slopes`."""
-        found = [self.function.gradient(self.restore(place)) for place in places]
-        return np.stack([np.concatenate([np.ravel(g) for g in jax.tree.leaves(t)]) for t in found])
-
-    def spectra(self, places: Float[np.ndarray, "n d"]) -> tuple[Any, Any]:
-        """See `Job.spectra`: by differences, for a single start in few dimensions."""
-        n, d = places.shape
-        if n > 1 or d > MOST_CURVED or not np.isfinite(places).all():
-            return None, None
-        hessian = numerical.hessian(lambda p: self.function(self.restore(p)), places[0]).value
-        if not np.isfinite(hessian).all():
-            return None, None
-        values, vectors = np.linalg.eigh(hessian)
-        return values[None], vectors[None]
-
-    def descend(self, optimizer: Any, steps: int, every: int, path: bool, clock: Clock) -> Ended:
-        """See `Job.descend`: one start after the other."""
-        f, ends, rows, ways = self.function, [], [], []
-        taken, codes, spent = [], [], []
-        optimizer = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(float)), optimizer)
-        for i, place in enumerate(self.places):
-            before = f.evaluations
-            x, state, steps_taken, code, record, way = descend_one(
-                f,
-                self.restore(place),
-                jax.tree.map(lambda leaf: leaf[i] if leaf.ndim else leaf, optimizer),  # noqa: B023
-                self.search,
-                noise=self.noise,
-                tolerance=self.tolerance,
-                steps=steps,
-                seed=self.seed + i,
-                want_path=path,
-                going=lambda taken: clock.going(taken, math.nan),
-            )
-            x = optimizer.averaged(jax.tree.map(jnp.asarray, x), state)
-            ends.append(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(x)]))
-            rows.append(np.array(record[::every]).reshape(-1, 6))
-            ways.append(np.array(way[::every]).reshape(-1, len(place)))
-            taken.append(steps_taken)
-            codes.append(code)
-            spent.append(f.evaluations - before)
-        longest = max(map(len, rows))
-        records = np.full((longest, len(rows), 6), np.nan)
-        positions = np.repeat(np.stack(ends)[None], longest + 1, axis=0)
-        for i, (row, way) in enumerate(zip(rows, ways, strict=True)):
-            records[: len(row), i] = row
-            positions[: len(way), i] = way
-        return Ended(
-            x=np.stack(ends),
-            taken=np.array(taken),
-            evaluations=np.array(spent),
-            codes=np.array(codes),
-            records=records,
-            recorded=np.arange(longest) * every,
-            path=positions if path else None,
-        )
-
-    def note(self) -> str:
-        """What the user should know of the cost."""
-        count = f"{self.function.evaluations:,} evaluations so far"
-        how = "with the gradient given"
-        if self.gradient is None:
-            each = 2 * self.places.shape[1]
-            how = f"its gradient by central differences, {each} evaluations each"
-        return (
-            f"JAX did not trace this function, so it runs in Python, {how}; {count}. Written with jax.numpy "
-            "it would run compiled."
-        )
-
-
 def require_memory(
     balls: int, numbers: int, records: int, *, state: int, path: bool, double: bool
 ) -> None:
@@ -523,9 +359,12 @@ def require_memory(
     needed, free = balls * each * (8 if double else 4), free_memory()
     if needed > free:
         what = f"{balls:,} starts" if balls > 1 else "One start"
+        numbered = f"{numbers:,} number" + ("s" if numbers > 1 else "")
+        kept = f" and {records:,} records" if records > 1 else ""
+        ways = ["fewer starts"] * (balls > 1) + ["fewer records="] * (records > 1)
         raise FalllineError(
-            f"{what} of {numbers:,} numbers with {records:,} records need about {_bytes(needed)} of memory; "
-            f"{_bytes(free)} are free. Take fewer starts, or fewer records=."
+            f"{what} of {numbered}{kept} would need about {_bytes(needed)} of memory; {_bytes(free)} are "
+            f"free. Take {' or '.join(ways) or 'fewer numbers'}."
         )
 
 

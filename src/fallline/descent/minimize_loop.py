@@ -19,7 +19,10 @@ import numpy as np
 from jax import lax
 
 from fallline.descent.stopping import BLEW_UP, GRADIENT, RUNNING
-from fallline.tree import add, dot, norm, zeros_like
+from fallline.errors import FalllineError
+from fallline.optimizers import Optimizer
+from fallline.optimizers.transforms import Transform
+from fallline.tree import add, dot, names, norm, zeros_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,16 +80,45 @@ class Function:
         )
 
     def __call__(self, x: PyTree, *arrays: Any) -> Any:
-        """The value, a number."""
-        return jnp.asarray(self.call(x, *self._args(list(arrays))))
+        """The value, a number; an array that holds just one is that number."""
+        value = jnp.asarray(self.call(x, *self._args(list(arrays))))
+        return value.reshape(()) if value.size == 1 else value
 
     def value_and_grad(self, x: PyTree, *arrays: Any) -> tuple[Any, PyTree]:
         """The value and the gradient, the user's own where one was given."""
         if self.gradient is None:
             return jax.value_and_grad(self)(x, *arrays)
-        grads = self.gradient(x, *self._args(list(arrays)))
-        grads = jax.tree.map(lambda g, p: jnp.asarray(g, p.dtype).reshape(p.shape), grads, x)
-        return self(x, *arrays), grads
+        found = self.gradient(x, *self._args(list(arrays)))
+        return self(x, *arrays), gradient_like(x, found, jnp)
+
+
+def gradient_like(x: PyTree, found: Any, numbers: Any) -> PyTree:
+    """A user's gradient as a tree like x, of the array kind ``numbers`` (NumPy's or JAX's).
+
+    Raises:
+        FalllineError: if it does not have the shape of x.
+    """
+    leaves, structure = jax.tree.flatten(x)
+    parts = [found] if jax.tree_util.treedef_is_leaf(structure) else jax.tree.leaves(found)
+    same = len(parts) == len(leaves) and (len(parts) == 1 or jax.tree.structure(found) == structure)
+    try:
+        arrays = [
+            numbers.asarray(part, leaf.dtype) for part, leaf in zip(parts, leaves, strict=same)
+        ]
+    except (TypeError, ValueError):
+        same, arrays = False, []
+    if not same or any(
+        a.shape != leaf.shape and not a.size == leaf.size == 1
+        for a, leaf in zip(arrays, leaves, strict=True)
+    ):
+        wanted, given = (
+            dict(zip(names(t), map(np.shape, jax.tree.leaves(t)), strict=True)) for t in (x, found)
+        )
+        raise FalllineError(
+            f"The gradient must be like x, a number for each of x's: x is {wanted}, the gradient {given}."
+        )
+    shaped = [a.reshape(leaf.shape) for a, leaf in zip(arrays, leaves, strict=True)]
+    return jax.tree.unflatten(structure, shaped)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +164,9 @@ class Axes:
         )
         try:
             jax.eval_shape(jax.vmap(update, (along,), along["optimizer_state"]), many)
-        except ValueError:
-            # A counter that depends on the ball: of its finite gradients, say.
+        except (TypeError, ValueError):
+            # A counter that depends on the ball: of its finite gradients, say; or an optimizer of optax's
+            # that needs the function itself.
             return Axes(own, (0,) * len(leaves))
         return found
 
@@ -193,6 +226,7 @@ def start(x: PyTree, optimizer: Any, key: Key[Array, ""]) -> Ball:
         "params": x,
         "optimizer": optimizer,
         "optimizer_state": optimizer.init(x),
+        "before": jax.tree.map(lambda leaf: leaf + 0, x),
         "previous": zeros_like(x),
         "previous_norm": jnp.zeros((), kind),
         "factor": jnp.ones((), kind),
@@ -204,14 +238,29 @@ def start(x: PyTree, optimizer: Any, key: Key[Array, ""]) -> Ball:
     }
 
 
+def averages(optimizer: Any) -> bool:
+    """Does the optimizer predict with something else than the newest parameters?"""
+    how = type(optimizer).averaged
+    if how is Transform.averaged:
+        return averages(optimizer.optimizer)
+    return how is not Optimizer.averaged
+
+
+def lag(optimizer: Any, params: PyTree, state: Any) -> Any:
+    """How far an average of the path is from its end."""
+    mean = optimizer.averaged(params, state)
+    return norm(jax.tree.map(lambda a, p: a - p, mean, params))
+
+
 def one_step(
     f: Any, search: Any, noise: Any, tolerance: Any, noisy: bool, ball: Ball
 ) -> tuple[Ball, Callable[[], list[Any]]]:
     """One update of one ball, and a function that gives its record, in the order of ``STEP_FIELDS``.
 
     A ball that has stopped stays where it is. It stops where gradient and update are both no longer than the
-    tolerance (a gradient alone would stop a ball that rolls over a flat place at full speed), and where
-    the update would leave the finite numbers; neither of these updates is made.
+    tolerance (a gradient alone would stop a ball that rolls over a flat place at full speed), an average of
+    its path has come as near, and where the update would leave the finite numbers; neither of these updates
+    is made. A ball that finds itself where the function is not finite goes back to where it came from.
     """
     params, state, optimizer = ball["params"], ball["optimizer_state"], ball["optimizer"]
     value, grads = f.value_and_grad(params)
@@ -225,14 +274,20 @@ def one_step(
         ]
         grads = jax.tree.unflatten(structure, leaves)
     rate = optimizer.rate(state)
-    updates, optimizer_state = optimizer.update(grads, state, params)
+    # The function itself is for those of optax's optimizers that search along a line of their own.
+    updates, optimizer_state = optimizer.update(
+        grads, state, params, value=value, grad=grads, value_fn=f
+    )
     factor, found, tries = ball["factor"], True, 0
     if search is not None:
         slope = dot(grads, updates)
         # Where a velocity leads up, the search would find nothing: straight down instead.
         down = slope < 0
-        updates = jax.tree.map(lambda u, g: jnp.where(down, u, -rate * g), updates, grads)
-        slope = jnp.where(down, slope, -rate * dot(grads, grads))
+        straight = jnp.where(jnp.isfinite(rate), rate, 1.0)
+        updates = jax.tree.map(
+            lambda u, g: jnp.where(down, u, (-straight * g).astype(u.dtype)), updates, grads
+        )
+        slope = jnp.where(down, slope, -straight * dot(grads, grads))
 
         def along(t: Any) -> Any:
             return f(jax.tree.map(lambda p, u: p + (t * u).astype(p.dtype), params, updates))
@@ -246,9 +301,13 @@ def one_step(
         factor = jnp.where(found, factor, ball["factor"])
     gradient_norm, update_norm = norm(grads), norm(updates)
     running = ball["stop"] == RUNNING
+    back = running & ~jnp.isfinite(value)
     fine = jnp.isfinite(value) & jnp.isfinite(update_norm)
-    small = (gradient_norm <= tolerance) & (update_norm <= tolerance * (1 + norm(params)))
-    moves = running & fine & ~small
+    near = tolerance * (1 + norm(params))
+    small = (gradient_norm <= tolerance) & (update_norm <= near)
+    if averages(optimizer):
+        small &= lag(optimizer, params, state) <= near
+    moves = running & fine & ~small & found
     stop = jnp.where(small, GRADIENT, jnp.where(found, RUNNING, NO_STEP))
     record = [
         value,
@@ -258,8 +317,17 @@ def one_step(
         lambda: norm(params),
         lambda: dot(grads, ball["previous"]) / (gradient_norm * ball["previous_norm"]),
     ]
+    if averages(optimizer):
+        # What it predicts with must not go on changing when the ball has stopped. Counters are not of a ball.
+        optimizer_state = jax.tree.map(
+            lambda n, o: jnp.where(moves, n, o) if jnp.issubdtype(n.dtype, jnp.inexact) else n,
+            optimizer_state,
+            state,
+        )
+    moved = add(params, jax.tree.map(lambda u: jnp.where(moves, u, 0), updates))
     new = {
-        "params": add(params, jax.tree.map(lambda u: jnp.where(moves, u, 0), updates)),
+        "params": jax.tree.map(lambda p, b: jnp.where(back, b, p), moved, ball["before"]),
+        "before": params,
         "optimizer": optimizer,
         "optimizer_state": optimizer_state,
         "previous": grads,
@@ -267,7 +335,7 @@ def one_step(
         "factor": factor,
         "key": ball["key"],
         "step": ball["step"] + 1,
-        "taken": ball["taken"] + moves,
+        "taken": ball["taken"] + moves - (back & (ball["taken"] > 0)),
         "evaluations": ball["evaluations"] + jnp.where(running, 1 + tries, 0),
         "stop": jnp.where(running, jnp.where(fine, stop, BLEW_UP), ball["stop"]).astype(jnp.int32),
     }

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from fallline.descent.minimize_jobs import Ended, Job
     from fallline.descent.stationary import Standing
 
+FAR = 100.0
+"""A descent that ends so many times as far from 0 as it began may have run off."""
+
 AT_REST, RAN_OUT, BLEW_UP, ENDED_EARLY, NO_STEP, NOT_A_MINIMUM = range(6)
 
 
@@ -41,8 +44,9 @@ class MinimizeResult:
         nit: steps taken.
         nfev: evaluations of the function, those with a gradient included.
         success: did it come to rest in a minimum?
-        status: 0 at rest; 1 steps used up; 2 left the finite numbers; 3 interrupted or out of time; 4 the
-            line search found no step down; 5 at rest, but at a saddle, at a maximum or on a plateau.
+        status: 0 at rest in a minimum, or as near to its bottom as rounding lets it; 1 steps used up; 2 left
+            the finite numbers; 3 interrupted or out of time; 4 the line search found no step down; 5 at rest,
+            but at a saddle, at a maximum or on a plateau.
         message: a sentence that says where and how it stopped.
         kind: "minimum", "saddle", "maximum", "plateau", "moving" or "diverged"; see
             `fallline.descent.stationary`.
@@ -99,12 +103,15 @@ def measure(job: Job, ended: Ended, reason: str) -> MinimizeResult:
     """Measure where the balls stopped, and put it into scipy's words."""
     x, many = ended.x, job.balls is not None
     stand, seen, values = _stand(job, ended)
-    rest = (stand.kinds == "minimum") & (ended.codes == stopping.GRADIENT)
+    scale = 1.0 + np.linalg.norm(x, axis=1)
+    # Rounding may keep a gradient above the tolerance: a minimum is then as good as it gets.
+    nearest = np.isin(ended.codes, (stopping.GRADIENT, loop.NO_STEP))
+    nearest |= stand.distance <= 8 * seen.rounding * scale
+    nearest &= ended.codes != stopping.BLEW_UP
+    rest = (stand.kinds == "minimum") & nearest
     status = np.full(len(x), ENDED_EARLY if reason else RAN_OUT)
     status[ended.codes == loop.NO_STEP] = NO_STEP
     status[ended.codes == stopping.GRADIENT] = NOT_A_MINIMUM
-    # Where rounding hides every further fall from a line search, a minimum is as good as it gets.
-    rest |= (ended.codes == loop.NO_STEP) & (stand.kinds == "minimum")
     status[rest] = AT_REST
     status[ended.codes == stopping.BLEW_UP] = BLEW_UP
     found, labels, best = [], None, None
@@ -119,7 +126,7 @@ def measure(job: Job, ended: Ended, reason: str) -> MinimizeResult:
     if many:
         message = _of_many(stand.kinds, ended, found, reason)
     else:
-        message = _of_one(stand, seen, ended, values, reason)
+        message = _of_one(stand, seen, ended, bool(rest[0]), job, reason)
 
     def entry(array: np.ndarray) -> Any:
         return array if many else array[0].item()
@@ -155,46 +162,68 @@ def _stand(job: Job, ended: Ended) -> tuple[Standing, Evidence, np.ndarray]:
         warnings.simplefilter("ignore", RuntimeWarning)
         fallen = records[0, :, 0] - values
         stalled = np.abs(last[0, :, 0] - values) <= 1e-3 * np.abs(fallen)
-        greatest = np.nanmax(records[:, :, 2], axis=0, initial=0.0)
+        greatest = np.fmax.reduce(records[:, :, 2], axis=0, initial=0.0)
+        greatest = np.maximum(greatest, np.linalg.norm(slopes, axis=1))
         # A line search turns back, too, without overshooting anything.
         hovering = (np.nanmean(last[:, :, 5], axis=0) < -0.3) & (job.search is None)
     double = jnp.result_type(float) == jnp.float64
-    precise = 1e-8 if double and isinstance(job, CompiledJob) else 1e-4
     seen = Evidence(
-        ended.x.astype(np.float64),
-        slopes.astype(np.float64),
-        job.tolerance,
-        spectrum,
-        vectors,
-        precise,
-        greatest,
-        stalled,
-        hovering,
-        job.values,
+        x=ended.x.astype(np.float64),
+        gradient=slopes.astype(np.float64),
+        tolerance=job.tolerance,
+        values=spectrum,
+        vectors=vectors,
+        precision=1e-8 if double and isinstance(job, CompiledJob) else 1e-4,
+        rounding=float(np.finfo(np.float64 if double else np.float32).eps),
+        greatest=greatest,
+        stalled=stalled,
+        hovering=hovering,
+        stuck=ended.codes == loop.NO_STEP,
+        probe=lambda places: _tried(job.values, places, len(places)),
+        slopes=lambda places: _tried(job.slopes, places, places.shape),
     )
     stand = standing(seen)
     stand.kinds[ended.codes == stopping.BLEW_UP] = "diverged"
     return stand, seen, values
 
 
-def _of_one(stand: Standing, seen: Evidence, ended: Ended, values: np.ndarray, reason: str) -> str:
+def _tried(call: Any, places: np.ndarray, shape: Any) -> np.ndarray:
+    """What a function gives at places that no descent has been to; NaN where it fails."""
+    try:
+        return call(places)
+    except Exception:
+        # The run is done; a plain function's complaint about a place of ours is no news.
+        return np.full(shape, np.nan)
+
+
+def _of_one(
+    stand: Standing, seen: Evidence, ended: Ended, rest: bool, job: Job, reason: str
+) -> str:
     """Where and how a single descent stopped, for a reader."""
     kind, code, taken = str(stand.kinds[0]), int(ended.codes[0]), int(ended.taken[0])
     size = float(np.linalg.norm(seen.gradient[0]))
-    if code == stopping.BLEW_UP:
-        return (
-            f"Left the finite numbers at step {taken + 1:,}; the last finite place is kept. Try a smaller "
-            "learning rate."
-        )
     steps = f"{taken:,} step" + ("" if taken == 1 else "s")
-    begun = {"interrupted": "Interrupted", "time": "Out of time"}.get(reason)
+    if code == stopping.BLEW_UP:
+        if np.isfinite(size):
+            return (
+                f"Left the finite numbers after {steps}; x is the last place with a finite value. Try a "
+                "smaller learning rate."
+            )
+        return (
+            f"Stopped after {steps}, at a place with a value but without a finite gradient; descent cannot "
+            "go on from there."
+        )
     at_rest = code in (stopping.GRADIENT, loop.NO_STEP)
-    begun = begun or ("At rest" if at_rest else "All steps used up")
+    begun = {"interrupted": "Interrupted", "time": "Out of time"}.get(reason)
+    begun = "At rest" if at_rest else begun or "All steps used up"
     slope = f"the gradient's norm is {size:.3g}"
     if kind == "minimum":
+        if stand.probed[0] and size > seen.tolerance:
+            return f"{begun} in a minimum after {steps}: {slope}, as at a kink, but it is higher all around."
         near = "" if at_rest else f", {stand.distance[0]:.1g} from its bottom,"
+        near = ", as near its bottom as rounding lets it," if rest and not at_rest else near
         text = f"{begun} in a minimum{near} after {steps}: {slope}, {_curvature(seen, stand)}."
-        if seen.hovering[0] and not at_rest:
+        if seen.hovering[0] and not rest:
             text += " The steps cross the bottom back and forth; a smaller or falling learning rate settles."
         return text
     if kind in ("saddle", "maximum"):
@@ -203,39 +232,68 @@ def _of_one(stand: Standing, seen: Evidence, ended: Ended, values: np.ndarray, r
             "It goes down from here; start beside it, or add a little noise."
         )
     if kind == "plateau":
-        flat = f"{slope} and {_curvature(seen, stand)}"
+        flat = f"{slope}, {_curvature(seen, stand)}"
         return f"{begun} on a plateau after {steps}: {flat}. It may be lower elsewhere."
+    if code == loop.NO_STEP and job.noise:
+        return (
+            f"The line search found no step down after {steps}: {slope}. The noise hides the way; a line "
+            "search needs noise=0."
+        )
     if code == loop.NO_STEP:
         return (
-            f"The line search found no step down after {steps}, though {slope}: is the gradient that of "
-            "the function? fallline.check_gradient tells."
+            f"The line search found no step down after {steps}, though {slope}. Either rounding hides the "
+            "fall, and precision='float64' helps, or the gradient is not the function's, which "
+            "fallline.check_gradient tells."
         )
-    began = float(seen.greatest[0])
-    text = f"{begun} after {steps} and still moving: {slope}, at most it was {began:.3g}"
+    if code == stopping.GRADIENT:
+        return (
+            f"The noisy gradient fell below the tolerance after {steps}, but the true one did not: {slope}. "
+            "Take a lower tolerance."
+        )
+    text = f"{begun} after {steps}, still moving: {slope}; the largest on the way was {seen.greatest[0]:.3g}."
+    far = float(np.linalg.norm(seen.x[0]))
+    if far > FAR * (1.0 + np.linalg.norm(job.places[0])):
+        return f"{text} It has run off to |x| = {far:.3g}; is the function bounded below?"
     if seen.hovering[0]:
-        return f"{text}. The steps turn back and forth; a smaller or falling learning rate settles."
-    return f"{text}. Give it more steps or another learning rate."
+        return f"{text} The steps turn back and forth; a smaller or falling learning rate settles."
+    if job.noise:
+        return f"{text} The noise keeps it moving; a falling learning rate settles."
+    return f"{text} Give it more steps or another learning rate."
 
 
 def _curvature(seen: Evidence, stand: Standing) -> str:
     if seen.values is None:
-        return "the curvature is not known; the function was tried around the point"
+        if stand.probed[0]:
+            return "the curvature is not known, but the function was tried around the point"
+        return "the curvature is not known"
     values = seen.values[0]
     least, most = float(values[0]), float(values[-1])
-    if not np.abs(values).max() > 0 or stand.flat[0] == seen.x.shape[1]:
+    if not np.abs(values).max() > 0 or stand.flat[0] == len(values):
         return "there is no curvature"
-    if len(values) == 1:
-        return f"the curvature is {least:.3g}"
+    if f"{least:.3g}" == f"{most:.3g}":
+        return f"the curvature is {least:.3g}" + (" in all directions" if len(values) > 1 else "")
     if stand.kinds[0] == "minimum" and stand.flat[0]:
         many = f"{stand.flat[0]} directions" if stand.flat[0] > 1 else "one direction"
+        # Lanczos' values are fewer than the directions.
+        many = many if seen.vectors is not None else "some directions"
         return f"the curvature is at most {most:.3g}, and none in {many}"
     return f"the curvature lies between {least:.3g} and {most:.3g}"
+
+
+def _percent(share: float) -> str:
+    """A share such that only none reads as 0% and only all as 100%."""
+    if 0 < share < 0.001:
+        return "under 0.1%"
+    if 0.999 < share < 1:
+        return "over 99.9%"
+    return f"{share:.1%}"
 
 
 def _of_many(kinds: np.ndarray, ended: Ended, found: list[Basin], reason: str) -> str:
     """Where the balls of many starts are, for a reader."""
     count, most = len(kinds), int(ended.taken.max())
-    text = f"{count:,} starts, {most:,} steps at most"
+    text = f"{count:,} start" + ("" if count == 1 else "s")
+    text += f", {most:,} step" + ("" if most == 1 else "s") + ("" if count == 1 else " at most")
     text += {"interrupted": ", interrupted", "time": ", out of time"}.get(reason, "") + ": "
     names = {
         "minimum": "in a minimum",
@@ -246,7 +304,7 @@ def _of_many(kinds: np.ndarray, ended: Ended, found: list[Basin], reason: str) -
         "diverged": "out of the finite numbers",
     }
     shares = [(name, float((kinds == kind).mean())) for kind, name in names.items()]
-    text += ", ".join(f"{share:.1%} {name}" for name, share in shares if share)
+    text += ", ".join(f"{_percent(share)} {name}" for name, share in shares if share)
     minima = [b for b in found if b.kind == "minimum"]
     if minima:
         deepest = [b for b in minima if b.level == minima[0].level]
@@ -257,7 +315,5 @@ def _of_many(kinds: np.ndarray, ended: Ended, found: list[Basin], reason: str) -
             text += f". {len(minima):,} minima found, equally deep: {value:.6g}"
         else:
             which = "the deepest" if len(deepest) == 1 else f"the {len(deepest)} deepest"
-            text += (
-                f". {len(minima):,} minima found, {which} of {value:.6g}, reached by {share:.1%}"
-            )
+            text += f". {len(minima):,} minima found, {which} of {value:.6g}, reached by {_percent(share)}"
     return text + "."

@@ -18,7 +18,6 @@ from fallline.descent import minimize_loop as loop
 from fallline.descent import stopping
 from fallline.descent.line_search import Armijo, Polyak
 from fallline.errors import FalllineError
-from fallline.gradients import numerical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +30,11 @@ if TYPE_CHECKING:
 class PlainFunction:
     """A function called from Python, its gradient by differences or the user's, evaluations counted.
 
+    What the function raises is the user's to see, unchanged.
+
     Attributes:
-        evaluations: calls of the function so far.
-        gradients: calls of the gradient so far, each by differences costing evaluations too.
+        evaluations: calls of the function so far, those for differences included.
+        spacing: epsilon of the numbers that it gives, on which the differences' step depends.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class PlainFunction:
     ) -> None:
         self._call, self._args, self._gradient = call, args, gradient
         self.evaluations = 0
-        self.gradients = 0
+        self.spacing = float(np.finfo(np.float64).eps)
 
     def __call__(self, x: PyTree) -> float:
         """The value, a float.
@@ -53,28 +54,43 @@ class PlainFunction:
             FalllineError: if the function gives no single real number.
         """
         self.evaluations += 1
-        return real_number(self._call(jax.tree.map(np.asarray, x), *self._args))
+        value = self._call(jax.tree.map(np.array, x), *self._args)
+        if isinstance(value, (np.floating, np.ndarray, jax.Array)) and value.dtype.kind == "f":
+            self.spacing = max(self.spacing, float(np.finfo(value.dtype).eps))
+        return real_number(value)
 
     def gradient(self, x: PyTree) -> PyTree:
-        """The gradient, a tree like x."""
-        self.gradients += 1
-        x = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), x)
-        if self._gradient is not None:
-            found = self._gradient(x, *self._args)
-            return jax.tree.map(
-                lambda g, p: np.asarray(g, np.float64).reshape(np.shape(p)), found, x
-            )
-        return numerical.gradient(self, x).value
+        r"""The gradient, a tree like x.
 
-    @property
-    def by_differences(self) -> bool:
-        """Does the gradient come from differences?"""
-        return self._gradient is None
+        By central differences with $h = \epsilon^{1/3} \max(1, |x_i|)$, two evaluations for each number; NaN
+        where one of them is not finite.
+        """
+        x = jax.tree.map(lambda leaf: np.array(leaf, np.float64), x)
+        if self._gradient is not None:
+            return loop.gradient_like(x, self._gradient(x, *self._args), np)
+        found = jax.tree.map(np.zeros_like, x)
+        for leaf, slopes in zip(jax.tree.leaves(x), jax.tree.leaves(found), strict=True):
+            for place in np.ndindex(leaf.shape):
+                here = float(leaf[place])
+                h = self.spacing ** (1 / 3) * max(1.0, abs(here))
+                leaf[place] = up = here + h
+                high = self(x)
+                leaf[place] = down = here - h
+                low = self(x)
+                leaf[place] = here
+                slopes[place] = (high - low) / (up - down) if up > down else math.nan
+        return found
 
 
 def real_number(value: Any) -> float:
     """A function's result as a float; a sentence if it is none."""
-    array = np.asarray(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Python's own whole numbers have no bound, which NumPy's have.
+        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray(None)
     if array.size != 1:
         raise FalllineError(
             f"The function must give one number; it gave an array of shape {array.shape}. A sum or a "
@@ -88,9 +104,10 @@ def real_number(value: Any) -> float:
 
 
 @jax.jit
-def _step(optimizer: Any, state: Any, params: Any, grads: Any) -> tuple[Any, Any, Any]:
+def _step(optimizer: Any, state: Any, params: Any, grads: Any) -> tuple[Any, Any, Any, Any]:
     updates, new = optimizer.update(grads, state, params)
-    return updates, new, jnp.asarray(optimizer.rate(state), jnp.result_type(float))
+    behind = loop.lag(optimizer, params, state) if loop.averages(optimizer) else 0.0
+    return updates, new, jnp.asarray(optimizer.rate(state), jnp.result_type(float)), behind
 
 
 def descend_one(
@@ -104,7 +121,7 @@ def descend_one(
     steps: int,
     seed: int,
     want_path: bool,
-    going: Callable[[int], bool],
+    going: Callable[[int, float], bool],
 ) -> tuple[PyTree, Any, int, int, list[list[float]], list[np.ndarray]]:
     """Descend from one start; the rules are those of `fallline.descent.minimize_loop.one_step`.
 
@@ -113,7 +130,7 @@ def descend_one(
     """
     optimizer_state = optimizer.init(jax.tree.map(jnp.asarray, x))
     flat, restore = ravel_pytree(jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), x))
-    flat = np.asarray(flat)
+    before = flat = np.asarray(flat)
     random = np.random.default_rng(seed)
     records: list[list[float]] = []
     path: list[np.ndarray] = []
@@ -125,24 +142,25 @@ def descend_one(
     def vector(tree: PyTree) -> np.ndarray:
         return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)] or [np.zeros(0)])
 
-    while taken < steps and going(taken):
+    while taken < steps:
         params = tree(flat)
         value = f(params)
         grads = vector(f.gradient(params)) if math.isfinite(value) else np.full(flat.size, math.nan)
         if noise:
             grads = grads + noise * random.normal(size=grads.shape)
-        updates, new_state, rate = _step(optimizer, optimizer_state, params, tree(grads))
+        updates, new_state, rate, behind = _step(optimizer, optimizer_state, params, tree(grads))
         update, rate, found = vector(updates), float(rate), True
         if search is not None and np.isfinite(grads).all():
             slope = float(grads @ update)
             if not slope < 0:
+                rate = rate if math.isfinite(rate) else 1.0
                 update, slope = -rate * grads, -rate * float(grads @ grads)
             t = _factor(search, lambda t: f(tree(flat + t * update)), value, slope, factor)  # noqa: B023
             found, factor = t > 0, t or factor
             update, rate = t * update, rate * t
         size, length = float(np.linalg.norm(grads)), float(np.linalg.norm(update))
-        before = float(np.linalg.norm(previous))
-        cosine = float(grads @ previous) / (size * before) if size * before else math.nan
+        last = float(np.linalg.norm(previous))
+        cosine = float(grads @ previous) / (size * last) if size * last else math.nan
         where = float(np.linalg.norm(flat))
         records.append([value, rate, size, length, where, cosine])
         if want_path:
@@ -150,13 +168,17 @@ def descend_one(
         previous = grads
         if not (math.isfinite(value) and math.isfinite(length)):
             code = stopping.BLEW_UP
+            if not math.isfinite(value):
+                flat, taken = before, taken - 1
             break
-        if size <= tolerance and length <= tolerance * (1 + where):
+        if size <= tolerance and max(length, float(behind)) <= tolerance * (1 + where):
             code = stopping.GRADIENT
             break
-        flat, optimizer_state, taken = flat + update, new_state, taken + 1
         if not found:
             code = loop.NO_STEP
+            break
+        before, flat, optimizer_state, taken = flat, flat + update, new_state, taken + 1
+        if not going(taken, value):
             break
     return tree(flat), optimizer_state, taken, code, records, path
 
@@ -170,7 +192,8 @@ def _factor(
     assert isinstance(search, Armijo)
     t = last * search.grow
     for _ in range(search.attempts):
-        if along(t) <= value + search.decrease * t * slope:
+        reached = along(t)
+        if reached < value and reached <= value + search.decrease * t * slope:
             return t
         t *= search.shrink
     return 0.0

@@ -76,7 +76,7 @@ def scipy_method(optimizer: Optimizer | str | None = None, **options: Any) -> Ca
         asked.setdefault("precision", "float64")
         with warnings.catch_warnings():
             # scipy's users know that their functions are plain Python.
-            warnings.filterwarnings("ignore", message="JAX did not trace")
+            warnings.filterwarnings("ignore", message="JAX cannot trace")
             found = minimize(fun, np.asarray(x0, float), optimizer, args=args, **asked)
         fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
         result = OptimizeResult(fields)

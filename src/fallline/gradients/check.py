@@ -386,11 +386,12 @@ class _Check:
                 f" {len(kinks)} {_plural(kinks, 'is a kink', 'are kinks')} ({_named(kinks)}) and not "
                 "counted: move the point to check there." + after
             )
+        every = f"{len(found):,} {_plural(found, 'coordinate', 'coordinates')}"
         if wrong:
             w = min(wrong, key=_gravity)
             how = " (found by the Taylor test, outside the sample)" if hidden else ""
             return "wrong", (
-                f"{len(wrong)} of {len(found):,} {_plural(found, 'coordinate', 'coordinates')} {_plural(wrong, 'is', 'are')} wrong, worst "
+                f"{len(wrong)} of {every} {_plural(wrong, 'is', 'are')} wrong, worst "
                 f"{w.name}{how}: the gradient says {w.analytic:.6g}, the differences {w.numerical:.6g}."
                 + self._factor(wrong)
                 + after
@@ -403,7 +404,7 @@ class _Check:
         if suspect:
             w = min(suspect, key=_gravity)
             return "suspect", (
-                f"{len(suspect)} of {len(found):,} {_plural(found, 'coordinate', 'coordinates')} {_plural(suspect, 'differs', 'differ')} "
+                f"{len(suspect)} of {every} {_plural(suspect, 'differs', 'differ')} "
                 f"more than differences explain, worst {w.name} by {w.error:.1e} where "
                 f"{limits.good:.0e} is good: look for a missing small term or for lower precision inside "
                 "the function." + self._factor(suspect) + after
@@ -411,7 +412,7 @@ class _Check:
         if undecided:
             w = max(undecided, key=lambda c: c.bar)
             return "suspect", (
-                f"{len(undecided)} of {len(found):,} {_plural(found, 'coordinate', 'coordinates')} cannot be decided, such as {w.name}: "
+                f"{len(undecided)} of {every} cannot be decided, such as {w.name}: "
                 f"the function is too rough or too large to measure its slope closer than {w.bar:.1e}; "
                 "compute it in float64, or subtract a constant." + after
             )

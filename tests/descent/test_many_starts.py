@@ -88,10 +88,10 @@ def test_the_order_of_the_balls_does_not_matter():
         np.testing.assert_allclose(a.x, b.x, atol=1e-6)
 
 
-def grouped(places, values, kinds=None, spread=1.0):
+def grouped(places, values, kinds=None, spread=1.0, height=1.0):
     places = np.asarray(places, float)
     kinds = np.array(kinds or ["minimum"] * len(places))
-    return group(places, np.asarray(values, float), kinds, spread, lambda place: place)
+    return group(places, np.asarray(values, float), kinds, spread, height, lambda place: place)
 
 
 def test_grouping_by_hand():
@@ -107,6 +107,14 @@ def test_places_as_deep_but_for_rounding_share_a_level():
     assert [b.level for b in found] == [0, 0, 0]
     # The one most balls reached comes first.
     assert found[0].count == 2
+
+
+def test_equal_depths_are_judged_by_the_height_of_the_landscape():
+    values = [0.0, 2e-12, 1e-12]
+    found, _ = grouped([[0.0], [1.0], [2.0]], values, height=100.0)
+    assert [b.level for b in found] == [0, 0, 0]
+    found, _ = grouped([[0.0], [1.0], [2.0]], values, height=1e-12)
+    assert [b.level for b in found] == [0, 1, 2]
 
 
 def test_what_moves_belongs_to_no_basin():

@@ -53,6 +53,7 @@ def group(
     values: Float[np.ndarray, " n"],
     kinds: np.ndarray,
     spread: float,
+    height: float,
     restore: Callable[[np.ndarray], Any],
 ) -> tuple[list[Basin], Int[np.ndarray, " n"]]:
     """Group balls by where they came to rest.
@@ -65,6 +66,7 @@ def group(
         values: of the function there.
         kinds: from `fallline.descent.stationary`; only balls at rest are grouped.
         spread: of the starts, in the parameters' units.
+        height: from the highest start to the lowest end; depths that differ by a millionth of it are equal.
         restore: a place, (d,), as a tree.
 
     Returns:
@@ -94,16 +96,14 @@ def group(
             )
         )
         resting &= ~here
-    return _ranked(basins, labels, values)
+    return _ranked(basins, labels, height)
 
 
 def _ranked(
-    found: list[Basin], labels: np.ndarray, values: np.ndarray
+    found: list[Basin], labels: np.ndarray, height: float
 ) -> tuple[list[Basin], np.ndarray]:
     """Basins lowest first; of those that differ by rounding alone, the one most balls reached first."""
-    finite = values[np.isfinite(values)]
-    least = 1e-5 * float(np.ptp(finite)) if len(finite) else 0.0
-    least = max(least, 1e-6 * max((abs(b.fun) for b in found), default=0.0), 1e-12)
+    least = 1e-6 * max([height, *(abs(basin.fun) for basin in found)])
     levels: list[int] = []
     for i, basin in enumerate(found):
         levels.append(levels[-1] + (basin.fun - found[i - 1].fun > least) if i else 0)

@@ -84,7 +84,7 @@ def minimize(
         args: further arguments of f; arrays among them may change without compiling again.
         seed: of the noise, and of a terrain's starts.
         path: keep the positions.
-        records: of many balls, how many steps to keep at most; 200.
+        records: of many balls, how many steps to keep at most; 100.
         precision: "float32" or "float64"; as JAX is set unless given. Plain functions run in double.
         callback: called now and then with steps done and the lowest value; ends the run by returning true.
             While rates are tried, only in the whole runs, each from its first step.

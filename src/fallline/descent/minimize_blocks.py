@@ -55,7 +55,7 @@ class Blocks:
         records: np.ndarray,
         path: np.ndarray | None,
     ) -> int:
-        """One call, to make the records, (wanted, n, 6), and positions, (wanted, n, d); how many it made."""
+        """One call, to make the records, (6, wanted, n), and positions, (wanted, n, d); how many it made."""
         function, arrays = self.job.function
 
         def call(balls: Any) -> Any:
@@ -69,7 +69,7 @@ class Blocks:
                     self.noise,
                     self.tolerance,
                     balls,
-                    np.int32(len(records)),
+                    np.int32(records.shape[1]),
                     np.int32(stride),
                     shape=shape,
                 )
@@ -82,9 +82,10 @@ class Blocks:
         for balls, seen in parts:
             made, those = int(seen["made"]), slice(first, first + self.size)
             count = min(self.size, self.count - first)
-            fields = np.asarray(seen["steps"]).reshape(shape.capacity, -1, records.shape[-1])
-            records[:made, those] = fields[:made, :count]
-            records[made:longest, those] = np.nan
+            for k, field in enumerate(seen["steps"]):
+                rows = np.asarray(field).reshape(shape.capacity, -1)
+                records[k, :made, those] = rows[:made, :count]
+            records[:, made:longest, those] = np.nan
             if path is not None:
                 places = np.asarray(seen["path"]).reshape(shape.capacity, -1, self.dimension)
                 path[:made, those] = places[:made, :count]

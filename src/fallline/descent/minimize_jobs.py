@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from fallline.descent.line_search import LineSearch
 
-RECORDS = 200
+RECORDS = 100
 """Steps recorded of many balls, at most, unless the user says how many."""
 
 THREAD_BALLS = 4096
@@ -245,7 +245,7 @@ class CompiledJob(Job):
             path=path,
         )
         # Memory that no record is written to is never taken.
-        records = np.empty((rows, n, len(STEP_FIELDS)), blocks.kind)
+        records = np.empty((len(STEP_FIELDS), rows, n), blocks.kind)
         way = np.empty((rows + 1, n, d), blocks.kind) if path else None
         done, recorded, pace = 0, 0, 0.0
         with ThreadPoolExecutor(cores) as pool:
@@ -256,7 +256,7 @@ class CompiledJob(Job):
                 called = time.perf_counter()
                 part = slice(recorded, recorded + wanted)
                 made = blocks.advance(
-                    pool, shape, stride, records[part], None if way is None else way[part]
+                    pool, shape, stride, records[:, part], None if way is None else way[part]
                 )
                 recorded += made
                 measured = (time.perf_counter() - called) / max(made * stride, 1)
@@ -265,7 +265,7 @@ class CompiledJob(Job):
                 done += made * stride
                 if (blocks.gathered("stop") != stopping.RUNNING).all():
                     break
-                lowest = float(np.fmin.reduce(records[recorded - 1, :, 0]))
+                lowest = float(np.fmin.reduce(records[0, recorded - 1]))
                 if not clock.going(done, lowest):
                     break
         x = blocks.positions()
@@ -274,17 +274,25 @@ class CompiledJob(Job):
         return Ended(
             x=x,
             taken=blocks.gathered("taken"),
-            evaluations=blocks.gathered("evaluations"),
+            evaluations=_evaluations(blocks),
             codes=blocks.gathered("stop"),
-            records=_filled(records, recorded),
+            records=np.moveaxis(_filled(records, recorded, 1), 0, 2),
             recorded=np.arange(recorded) * every,
-            path=None if way is None else _filled(way, recorded + 1),
+            path=None if way is None else _filled(way, recorded + 1, 0),
         )
 
 
-def _filled(rows: np.ndarray, count: int) -> np.ndarray:
-    """The first rows, without the memory of many empty ones behind them."""
-    return rows[:count] if 2 * count > len(rows) else rows[:count].copy()
+def _filled(rows: np.ndarray, count: int, axis: int) -> np.ndarray:
+    """The first rows along an axis, without the memory of many empty ones behind them."""
+    first = rows[:count] if axis == 0 else rows[:, :count]
+    return first if 2 * count > rows.shape[axis] else first.copy()
+
+
+def _evaluations(blocks: Blocks) -> np.ndarray:
+    """Of the function: one a step, one where a ball stopped, one more where it blew up and went back."""
+    codes = blocks.gathered("stop")
+    last = (codes != stopping.RUNNING).astype(int) + (codes == stopping.BLEW_UP)
+    return blocks.gathered("taken") + last + blocks.gathered("tries")
 
 
 @functools.partial(jax.jit, static_argnames=("function",))

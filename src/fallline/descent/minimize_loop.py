@@ -22,6 +22,7 @@ from fallline.descent.stopping import BLEW_UP, GRADIENT, RUNNING
 from fallline.errors import FalllineError
 from fallline.optimizers import Optimizer
 from fallline.optimizers.transforms import Transform
+from fallline.terrains import Terrain
 from fallline.tree import add, dot, names, norm, zeros_like
 
 if TYPE_CHECKING:
@@ -228,12 +229,11 @@ def start(x: PyTree, optimizer: Any, key: Key[Array, ""]) -> Ball:
         "optimizer_state": optimizer.init(x),
         "before": jax.tree.map(lambda leaf: leaf + 0, x),
         "previous": zeros_like(x),
-        "previous_norm": jnp.zeros((), kind),
         "factor": jnp.ones((), kind),
         "key": key,
         "step": jnp.zeros((), jnp.int32),
         "taken": jnp.zeros((), jnp.int32),
-        "evaluations": jnp.zeros((), jnp.int32),
+        "tries": jnp.zeros((), jnp.int32),
         "stop": jnp.zeros((), jnp.int32),
     }
 
@@ -307,15 +307,17 @@ def one_step(
     small = (gradient_norm <= tolerance) & (update_norm <= near)
     if averages(optimizer):
         small &= lag(optimizer, params, state) <= near
-    moves = running & fine & ~small & found
     stop = jnp.where(small, GRADIENT, jnp.where(found, RUNNING, NO_STEP))
+    stop = jnp.where(running, jnp.where(fine, stop, BLEW_UP), ball["stop"]).astype(jnp.int32)
+    # Asked of the new code: from the conditions themselves, each array's loop would compute them anew.
+    moves = stop == RUNNING
     record = [
         value,
         rate,
         gradient_norm,
         update_norm,
         lambda: norm(params),
-        lambda: dot(grads, ball["previous"]) / (gradient_norm * ball["previous_norm"]),
+        lambda: dot(grads, ball["previous"]) / (gradient_norm * norm(ball["previous"])),
     ]
     if averages(optimizer):
         # What it predicts with must not go on changing when the ball has stopped. Counters are not of a ball.
@@ -331,14 +333,15 @@ def one_step(
         "optimizer": optimizer,
         "optimizer_state": optimizer_state,
         "previous": grads,
-        "previous_norm": gradient_norm.astype(ball["previous_norm"].dtype),
         "factor": factor,
         "key": ball["key"],
         "step": ball["step"] + 1,
         "taken": ball["taken"] + moves - (back & (ball["taken"] > 0)),
-        "evaluations": ball["evaluations"] + jnp.where(running, 1 + tries, 0),
-        "stop": jnp.where(running, jnp.where(fine, stop, BLEW_UP), ball["stop"]).astype(jnp.int32),
+        "tries": ball["tries"],
+        "stop": stop,
     }
+    if search is not None:
+        new["tries"] = ball["tries"] + jnp.where(running, tries, 0)
     return new, lambda: [field() if callable(field) else field for field in record]
 
 
@@ -371,8 +374,8 @@ def advance(
         shape: what to compile for.
 
     Returns:
-        The balls; the records: ``steps``, an array of shape (capacity, 6) or (capacity, balls, 6), NaN
-        once a ball has stopped; ``path`` likewise with the positions, if asked for; and ``made``, how many.
+        The balls; the records: ``steps``, for each field an array of shape (capacity,) or (capacity, balls),
+        NaN once a ball has stopped; ``path`` with the positions, if asked for; and ``made``, how many.
     """
     traces["advance"] += 1
     kind = jnp.result_type(float)
@@ -382,6 +385,9 @@ def advance(
 
     class f:  # noqa: N801 - a function with its gradient
         def __call__(self, x: PyTree) -> Any:
+            if shape.split and isinstance(function.call, Terrain):
+                # Put together and taken apart again, x would cost as much as the rest of the step.
+                return function.call.function(*jax.tree.leaves(x))
             return function(together(x), *arrays)
 
         def value_and_grad(self, x: PyTree) -> tuple[Any, PyTree]:
@@ -396,8 +402,11 @@ def advance(
     def recorded(ball: Ball) -> tuple[Ball, dict[str, Any]]:
         before = ball
         ball, record = one_step(f(), search, noise, tolerance, shape.noisy, ball)
-        row = jnp.stack([jnp.asarray(r, kind) for r in record()])
-        seen = {"steps": jnp.where(before["stop"] == RUNNING, row, jnp.nan)}
+        live = before["stop"] == RUNNING
+        # An array a field: in one array for all, each field would be written in strides.
+        seen: dict[str, Any] = {
+            "steps": [jnp.where(live, jnp.asarray(r, kind), jnp.nan) for r in record()]
+        }
         if shape.path:
             leaves = jax.tree.leaves(before["params"])
             seen["path"] = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])

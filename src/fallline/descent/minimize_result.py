@@ -118,7 +118,9 @@ def measure(job: Job, ended: Ended, reason: str) -> MinimizeResult:
     if many:
         spread = float(np.linalg.norm(job.places.std(axis=0))) or 1.0
         near = np.where(np.isfinite(stand.nearest), stand.nearest, x)
-        found, labels = group(near, values, stand.kinds, spread, job.restore)
+        # Every start is finite, but not every end.
+        height = float(np.max(ended.records[0, :, 0]) - np.nanmin(values, initial=np.inf))
+        found, labels = group(near, values, stand.kinds, spread, height, job.restore)
         best = int(np.nanargmin(np.where(np.isfinite(values), values, np.inf)))
     fields = {name: ended.records[..., i] for i, name in enumerate(STEP_FIELDS)}
     history = History({k: v if many else v[:, 0] for k, v in fields.items()}, {})

@@ -69,16 +69,15 @@ def command(name: str) -> str:
         lines += ["| option | meaning | default |", "|---|---|---|"]
         for option in members:
             names = ", ".join(f"`{n}`" for n in option.opts)
-            meaning, _, noted = (option.help or "").partition("[default: ")
-            lines.append(f"| {names} | {cell(meaning)} | {default(option, noted)} |")
+            lines.append(f"| {names} | {cell(option.help)} | {default(option)} |")
         lines += [""]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
 
 
-def default(option: Any, noted: str) -> str:
+def default(option: Any) -> str:
     """What an option is when it is not given."""
-    if noted:
-        return cell(noted.rstrip(" ]"))
+    if isinstance(option.show_default, str):
+        return cell(option.show_default)
     value = option.default
     if value is None or value is False or value == [] or callable(value):
         return ""

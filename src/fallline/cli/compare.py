@@ -76,9 +76,9 @@ def compare(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="A loss by name.  [default: by the task]",
+            help="A loss by name.",
             rich_help_panel=MODEL,
-            show_default=False,
+            show_default="by the task",
         ),
     ] = None,
     optimizers: Annotated[
@@ -107,25 +107,25 @@ def compare(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="The budget of every run.  [default: 10, or enough for 200 steps]",
+            help="The budget of every run.",
             rich_help_panel=RACE,
-            show_default=False,
+            show_default="10, or enough for 200 steps",
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            help="The budget in steps instead.  [default for a function: 300]",
+            help="The budget in steps instead.",
             rich_help_panel=RACE,
-            show_default=False,
+            show_default="for a function: 300",
         ),
     ] = None,
     starts: Annotated[
         int | None,
         typer.Option(
-            help="Balls on a function; a run is the median ball.  [default: 100]",
+            help="Balls on a function; a run is the median ball.",
             rich_help_panel=RACE,
-            show_default=False,
+            show_default="100",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the split.", rich_help_panel=DATA)] = 0,

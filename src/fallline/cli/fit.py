@@ -87,9 +87,9 @@ def fit(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="A loss by name, such as huber or quantile:0.9.  [default: by the task]",
+            help="A loss by name, such as huber or quantile:0.9.",
             rich_help_panel=MODEL,
-            show_default=False,
+            show_default="by the task",
         ),
     ] = None,
     optimizer: Annotated[
@@ -123,9 +123,9 @@ def fit(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over the rows at most.  [default: 100, or enough for 2000 steps]",
+            help="Passes over the rows at most.",
             rich_help_panel=DESCENT,
-            show_default=False,
+            show_default="100, or enough for 2000 steps",
         ),
     ] = None,
     patience: Annotated[
@@ -145,9 +145,9 @@ def fit(
     weight_decay: Annotated[
         float | None,
         typer.Option(
-            help="Decoupled weight decay.  [default: 0.1 in a network, 0 in a linear model]",
+            help="Decoupled weight decay.",
             rich_help_panel=DESCENT,
-            show_default=False,
+            show_default="0.1 in a network, 0 in a linear model",
         ),
     ] = None,
     clip_norm: Annotated[
@@ -171,9 +171,9 @@ def fit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The run's folder.  [default: runs/NAME-1, -2, ...]",
+            help="The run's folder.",
             rich_help_panel=REST,
-            show_default=False,
+            show_default="runs/NAME-1, -2, ...",
         ),
     ] = None,
     resume: Annotated[

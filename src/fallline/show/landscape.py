@@ -193,15 +193,15 @@ def path(
         rim = 1.0 if several else 1.3
         common: dict[str, Any] = {"linestyle": "none", "markeredgewidth": rim, "zorder": 5}
         if not several:
+            # Hollow, to be told from the full dot of a minimum.
+            ring: dict[str, Any] = {**common, "markeredgewidth": 1.8, "markerfacecolor": "none"}
             ax.plot(
                 *ends[:, 0].T,
                 marker="o",
                 markersize=size + 2,
-                # Hollow, to be told from the full dot of a minimum.
-                markerfacecolor="none",
                 markeredgecolor=PAPER,
                 path_effects=[patheffects.withStroke(linewidth=3.4, foreground=INK)],
-                **{**common, "markeredgewidth": 1.8},
+                **ring,
             )
         ax.plot(
             *ends[:, 1].T,

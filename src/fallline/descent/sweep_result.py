@@ -310,7 +310,9 @@ def tabulate(
             runs = runs.drop(name)
     keys = [k for k in ("optimizer", "batch_size", *varied) if k in runs.columns]
     # Of settings that end equally low, the sooner one is the better: its curve has the lower mean.
-    means = np.array([np.mean(curve, dtype=np.float64) for curve in curves])
+    # A function without a lower bound may pass through minus infinity: as bad as any other end.
+    finite = [np.where(np.isneginf(curve), np.inf, curve) for curve in curves]
+    means = np.array([np.mean(curve, dtype=np.float64) for curve in finite])
     value = (
         pl.when(pl.col("diverged") | pl.col(measure).is_nan())
         .then(float("inf"))

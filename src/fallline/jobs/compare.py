@@ -22,7 +22,7 @@ from fallline.errors import FalllineError, lookup, nearest
 from fallline.jobs import measure
 from fallline.jobs.comparison import Comparison, entry_of, soonest, verdict
 from fallline.jobs.config import FitConfig, path_of
-from fallline.jobs.fit import cut, loss_for, target_of
+from fallline.jobs.fit import cut, model_for, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,19 +234,7 @@ def _on_table(config: CompareConfig, reporter: Reporter) -> Made:
     rows = cut(table, target_of(table, fit), fit)
     reporter.table(rows.encoder, rows.counts)
     x, _ = rows.training
-    loss, outputs = loss_for(fit, rows.encoder)
-    if fit.model == "linear":
-        model: models.Model = models.Linear(x.shape[1], outputs)
-    else:
-        model = models.MLP(
-            x.shape[1],
-            fit.hidden,
-            outputs,
-            fit.activation,
-            fit.batch_norm,
-            fit.dropout,
-            fit.init,
-        )
+    model, loss = model_for(fit.model, rows, fit)
     plans = [batches.plan(len(x), size, columns=x.shape[1]) for size in config.batch_sizes]
     epochs = config.epochs
     if epochs is None and config.steps is None:

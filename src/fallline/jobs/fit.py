@@ -297,6 +297,24 @@ def loss_for(config: FitConfig, encoder: Encoder) -> tuple[losses.Loss, int]:
     return loss, 1 if loss.binary and classes == 2 else classes
 
 
+def model_for(name: str, rows: Rows, config: FitConfig) -> tuple[models.Model, losses.Loss]:
+    """The model of a name for some rows, "linear" or a network, and its loss."""
+    loss, outputs = loss_for(config, rows.encoder)
+    inputs = rows.training[0].shape[1]
+    if name == "linear":
+        return models.Linear(inputs, outputs), loss
+    network = models.MLP(
+        inputs,
+        config.hidden,
+        outputs,
+        config.activation,
+        config.batch_norm,
+        config.dropout,
+        config.init,
+    )
+    return network, loss
+
+
 def train_one(
     name: str,
     rows: Rows,
@@ -308,19 +326,7 @@ def train_one(
 ) -> Run:
     """Train one model on the encoded rows, from its last checkpoint where there is one."""
     x, _ = rows.training
-    loss, outputs = loss_for(config, rows.encoder)
-    if name == "linear":
-        model: models.Model = models.Linear(x.shape[1], outputs)
-    else:
-        model = models.MLP(
-            x.shape[1],
-            config.hidden,
-            outputs,
-            config.activation,
-            config.batch_norm,
-            config.dropout,
-            config.init,
-        )
+    model, loss = model_for(name, rows, config)
     plan = batches.plan(len(x), config.batch_size, columns=x.shape[1], seed=config.seed)
     epochs = config.epochs or batches.default_epochs(plan)
     optimizer = config.make_optimizer(name, epochs * plan.steps, plan.steps)

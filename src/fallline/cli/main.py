@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fallline.cli import check_gradient, compare, fit, predict, runs, terrain
+from fallline.cli import check_gradient, compare, fit, predict, runs, studio, terrain
 from fallline.cli.screen import complain
 from fallline.errors import FalllineError
 
@@ -25,6 +25,7 @@ app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("terrain", epilog=terrain.EXAMPLES)(terrain.terrain)
+app.command("studio", epilog=studio.EXAMPLES)(studio.studio)
 app.command("check-gradient", epilog=check_gradient.EXAMPLES)(check_gradient.check_gradient)
 
 

@@ -4,6 +4,7 @@ from fallline.optimizers.adam import Adam, AdamW, AMSGrad, Lion, NAdam
 from fallline.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
 from fallline.optimizers.base import OPTIMIZERS, Optimizer, by_name
 from fallline.optimizers.descent import SGD, Momentum, Nesterov
+from fallline.optimizers.stability import stability_limit, verdict
 from fallline.optimizers.transforms import (
     EMA,
     ClipByGlobalNorm,
@@ -36,4 +37,6 @@ __all__ = [
     "WeightDecay",
     "by_name",
     "from_optax",
+    "stability_limit",
+    "verdict",
 ]

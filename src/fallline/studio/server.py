@@ -158,12 +158,17 @@ class Studio:
 
         session = Session(self._views, self._given, self._hello, notify)
         self.sessions.add(session)
-        sender = asyncio.create_task(_send(socket, session, wake))
+        tasks = [
+            asyncio.create_task(_receive(socket, session)),
+            asyncio.create_task(_send(socket, session, wake)),
+            asyncio.create_task(_overflow(session)),
+        ]
         try:
-            await _receive(socket, session)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             session.close()
-            sender.cancel()
+            for task in tasks:
+                task.cancel()
             self.sessions.discard(session)
 
 
@@ -192,8 +197,12 @@ async def _send(socket: WebSocket, session: Session, wake: asyncio.Event) -> Non
                     await socket.send_text(item)
                 else:
                     await socket.send_bytes(item)
-            if session.outbox.overflowed:
-                await socket.close(UNFIT, "The page does not read what it is sent.")
+
+
+async def _overflow(session: Session) -> None:
+    """Return when too much waits for a page that does not read: it could not even be told why."""
+    while not session.outbox.overflowed:
+        await asyncio.sleep(1)
 
 
 async def _receive(socket: WebSocket, session: Session) -> None:

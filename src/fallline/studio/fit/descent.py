@@ -179,21 +179,27 @@ class Descent:
 
     def _painted_call(self, wish: int) -> Any:
         """One call of the program whose rows are filled up."""
-        problem, capacity = self.problem, len(self.rows.y)
-        if problem.plan.full:
-            shape = Shape(capacity, 1, capacity, full=True, capacity=_CALL)
-            order, end, epochs = None, 1, min(wish, _CALL)
-        else:
-            size = problem.plan.size
-            steps = max(1, min(_CALL, 8192 // size))
-            shape = Shape(size, steps, size, full=False, capacity=1)
-            end, epochs = min(wish, steps), 1
-            epoch, first = divmod(self._position, problem.plan.steps)
-            chosen = self._rows_of(self._epochs_before + epoch).copy()
-            # The places that fill up an epoch's last batch hold a row of weight 0.
-            chosen[problem.plan.rows :] = capacity - 1
-            order = np.full((1, steps * size), capacity - 1, np.int32)
-            order[0, : end * size] = chosen[first * size : (first + end) * size]
+        shape = self._painted_shape()
+        plan, capacity = self.plan, len(self.rows.y)
+        if plan.full:
+            return self._advance(shape, None, 1, min(wish, _CALL))
+        end, size = min(wish, shape.steps), plan.size
+        epoch, first = divmod(self._position, plan.steps)
+        chosen = self._rows_of(self._epochs_before + epoch).copy()
+        # The places that fill up an epoch's last batch hold a row of weight 0.
+        chosen[plan.rows :] = capacity - 1
+        order = np.full((1, shape.steps * size), capacity - 1, np.int32)
+        order[0, : end * size] = chosen[first * size : (first + end) * size]
+        return self._advance(shape, order, end, 1)
+
+    def _painted_shape(self) -> Shape:
+        capacity, size = len(self.rows.y), self.plan.size
+        if self.plan.full:
+            return Shape(capacity, 1, capacity, full=True, capacity=_CALL)
+        return Shape(size, max(1, min(_CALL, 8192 // size)), size, full=False, capacity=1)
+
+    def _advance(self, shape: Shape, order: Any, end: int, epochs: int) -> Any:
+        problem = self.problem
         self.carry, rows, _, _ = loop.advance(
             problem.objective,
             problem.rules,
@@ -215,8 +221,13 @@ class Descent:
         order = None
         if not problem.plan.full:
             order = np.zeros((problem.shape.capacity, problem.plan.steps * problem.plan.size), np.int32)
-        carry = jax.tree.map(jnp.copy, self.carry)
-        problem.advance(carry, order, 0, 1, 0, False)
+        self.carry, *_ = problem.advance(self.carry, order, 0, 1, 0, False)
+
+    def warm_painted(self) -> None:
+        """Compile what the first step after a change of points needs."""
+        shape = self._painted_shape()
+        order = None if shape.full else np.zeros((1, shape.steps * shape.size), np.int32)
+        self._advance(shape, order, 1, 0)
 
     def full_loss(self) -> float:
         """The objective on all points, at the parameters of now."""
@@ -248,16 +259,20 @@ class Descent:
             if settings.batch == before.batch:
                 self.problem.plan = plan
         self.problem.optimizer = optimizer
-        if type(optimizer) is not type(before.made_optimizer()):
+        if _program(optimizer) != _program(before.made_optimizer(1.0)):
             params = jax.tree.map(jnp.copy, self.carry["params"])
             fresh = dataclasses.replace(self.problem, params=params).begin(optimizer)
             # The optimizer's own count starts at 0, the run's does not.
             keep = ("key", "step", "epoch", "stop")
             self.carry = {**fresh, **{name: self.carry[name] for name in keep}}
         else:
-            kind = jnp.result_type(float)
-            leaves = jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer)
-            self.carry = {**self.carry, "optimizer": leaves}
+            self.tune(optimizer)
+
+    def tune(self, optimizer: Optimizer) -> None:
+        """Go on with other numbers of the same optimizer."""
+        kind = jnp.result_type(float)
+        self.problem.optimizer = optimizer
+        self.carry = {**self.carry, "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer)}
 
     def forgive(self) -> None:
         """Let a run that blew up try again, at other numbers."""
@@ -268,6 +283,11 @@ class Descent:
         self._epochs_before = self.place().epoch
         self._began = int(self.carry["step"])
         self._order = (-1, None)
+
+
+def _program(optimizer: Optimizer) -> Any:
+    """What of an optimizer shapes the program: its class, and which of its terms there are."""
+    return jax.tree.structure(optimizer)
 
 
 def start_at(settings: Settings) -> Any:

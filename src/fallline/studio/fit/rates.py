@@ -24,10 +24,11 @@ def has_closed_form(settings: Settings) -> bool:
 def suitable(run: Descent, largest: float) -> float:
     r"""A rate that suits a run, in two digits.
 
-    In closed form where it is known, $1 / \mathcal L$ with the expected smoothness of batches of b from n rows,
-    $\mathcal L = \frac{n (b - 1)}{b (n - 1)} \lambda + \frac{n - b}{b (n - 1)} \max_i \lambda_i$: for all rows
-    $1 / \lambda$. Momentum on batches multiplies a step by $1 / (1 - \mu)$, so that its rate is that much
-    smaller. Else by the range test.
+    In closed form where it is known: $1 / \lambda$ for all rows; for batches of b from n rows
+    $1 / (2 \mathcal L)$ with their expected smoothness
+    $\mathcal L = \frac{n (b - 1)}{b (n - 1)} \lambda + \frac{n - b}{b (n - 1)} \max_i \lambda_i$. Momentum
+    multiplies a step by $1 / (1 - \mu)$, so that its rate on batches is that much smaller. Else by the range
+    test.
 
     Args:
         run: a run that has not begun.
@@ -45,7 +46,7 @@ def suitable(run: Descent, largest: float) -> float:
     if b < n:
         share = n * (b - 1) / (b * (n - 1))
         smooth = share * largest + (n - b) / (b * (n - 1)) * _largest_single(run)
-        smooth /= 1.0 - _momentum(run.problem.optimizer)
+        smooth *= 2.0 / (1.0 - _momentum(run.problem.optimizer))
     return _two_digits(1.0 / smooth) if smooth > 0 else 0.1
 
 

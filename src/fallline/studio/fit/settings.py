@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from fallline.descent.settings import names_of
-from fallline.errors import FalllineError
+from fallline.errors import FalllineError, nearest
 from fallline.models import MLP, Linear
 from fallline.models.layers import ACTIVATIONS
 from fallline.optimizers import OPTIMIZERS, Optimizer, by_name
+from fallline.studio.catalogue import settings_of
 
 if TYPE_CHECKING:
     from fallline.models import Model
@@ -88,6 +88,12 @@ class Settings:
 
         return facts(self) == facts(other)
 
+    def same_program(self, other: Settings) -> bool:
+        """Do they differ in numbers of the optimizer at most?"""
+        return dataclasses.replace(self, rate=None, numbers={}) == dataclasses.replace(
+            other, rate=None, numbers={}
+        ) and set(self.numbers) == set(other.numbers)
+
 
 def read(message: Message, base: Settings) -> Settings:
     """The settings of a message; what it does not name stays as in ``base``.
@@ -105,12 +111,7 @@ def read(message: Message, base: Settings) -> Settings:
     optimizer = message.choice("optimizer", OPTIMIZERS, base.optimizer)
     numbers = dict(base.numbers) if optimizer == base.optimizer else {}
     if "settings" in message:
-        inner = message.message("settings")
-        known = [n for n in names_of(by_name(optimizer)) if n != "learning_rate"]
-        for name in inner.fields:
-            if name not in known:
-                raise FalllineError(f"The optimizer {optimizer!r} has no number {name!r}.")
-            numbers[name] = inner.number(name, 0.0, 1e6)
+        numbers |= _numbers(message.message("settings"), OPTIMIZERS[optimizer])
     rate = message.number("rate", 0.0, 1e6, None) if "rate" in given else base.rate
     standardise = base.standardise
     if "standardise" in given:
@@ -141,3 +142,17 @@ def read(message: Message, base: Settings) -> Settings:
     # What the optimizer has to say about its numbers, it says now.
     settings.made_optimizer()
     return settings
+
+
+def _numbers(inner: Message, kind: type[Optimizer]) -> dict[str, float]:
+    """Hyper-parameters of an optimizer, but its rate; a term that is left out by default stays so at 0."""
+    defaults = {field.name: field.default for field in dataclasses.fields(cast("Any", kind))}
+    known = {name for name, facts in settings_of(kind).items() if not facts.get("static")}
+    found: dict[str, float] = {}
+    for name in inner.fields:
+        if name not in known:
+            raise FalllineError(f"{kind.__name__} has no number {name!r}: {nearest(name, known)}")
+        value = inner.number(name, 0.0, 1e6)
+        if value or defaults[name] is not None:
+            found[name] = value
+    return found

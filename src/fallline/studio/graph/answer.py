@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +15,17 @@ from fallline.studio.graph import tex
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fallline.gradients.graph import Graph, Node, Step
+    from fallline.gradients.graph import Edge, Graph, Node, Step
     from fallline.studio.graph.subject import Subject
 
 SMALL = 64
 """Larger arrays come without their elements."""
+
+LONGEST_SLOPE = 24
+"""Letters of a local derivative that has room on a line."""
+
+_POWER = re.compile(r"\^\((-?\d+)−1\)")
+_LETTER = re.compile(r"(?<![A-Za-z])[abc](?![A-Za-z])")
 
 
 def array(value: np.ndarray | None, most: int = SMALL, digits: int = 6) -> dict[str, Any] | None:
@@ -67,6 +74,7 @@ def of_graph(subject: Subject, graph: Graph, steps: Sequence[Step]) -> dict[str,
                 "target": edge.target,
                 "position": edge.position,
                 "derivative": array(edge.derivative),
+                "local": _slope(graph, edge),
             }
             for edge in graph.edges
         ],
@@ -101,6 +109,29 @@ def _node(graph: Graph, node: Node, users: list[int]) -> dict[str, Any]:
         "value": array(node.value),
         "derivative": array(node.derivative),
     }
+
+
+def _slope(graph: Graph, edge: Edge) -> str:
+    """The local derivative in a few letters, of this place's names: ``cos(v3)``; empty if it is long."""
+    node = graph.nodes[edge.target]
+    if node.kind != "operation":
+        return ""
+    if node.called == "dot_general":
+        right = "· bᵀ" if edge.position == 0 else "aᵀ ·"
+    else:
+        _, _, right = words.formula(node.called, node.facts, edge.position).rpartition(" = ")
+        right = _POWER.sub(lambda found: _raised(int(found[1]) - 1), right)
+    names = [
+        words.summary(i.value) if i.kind == "constant" and i.value.ndim == 0 else i.label
+        for i in (graph.nodes[i] for i in node.inputs)
+    ]
+    letters = dict(zip("abc", names, strict=False))
+    text = _LETTER.sub(lambda found: letters.get(found[0], found[0]), right)
+    return text if len(text) <= LONGEST_SLOPE else ""
+
+
+def _raised(power: int) -> str:
+    return "" if power == 1 else f"^{power}" if power >= 0 else f"^({power})"
 
 
 def name_of(node: Node) -> str:

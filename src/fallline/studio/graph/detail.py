@@ -178,7 +178,7 @@ def of_node(graph: Graph, node: Node) -> dict[str, Any]:
         "label": node.label,
         "operation": name_of(node) if node.kind == "operation" else "",
         "layer": node.layer,
-        "type": node.value.dtype.name,
+        "dtype": node.value.dtype.name,
         "formula": formula,
         "value": _array(node.value),
         "derivative": _array(node.derivative),

@@ -93,7 +93,7 @@ class Network:
         return loss
 
     def arguments(self) -> tuple[Any, Any, Any]:
-        """Parameters, examples (examples, inputs) and targets (examples, classes), one row of 0 and 1 each."""
+        """Parameters, examples (examples, inputs), and targets (examples, classes) of 0 and 1."""
         params = self.model.init(jax.random.key(self.seed))
         x = np.random.default_rng(self.seed).normal(size=(self.examples, self.inputs))
         t = np.eye(self.classes)[np.arange(self.examples) % self.classes]

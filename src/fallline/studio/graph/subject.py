@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 # What a program uses itself cannot be the name of a variable in it.
 _TAKEN = frozenset(
-    "jax fallline parse checkpoint_name values graph step name derivative zip float print".split()
+    {"jax", "fallline", "parse", "checkpoint_name", "values", "graph", "step", "name"}
+    | {"derivative", "zip", "float", "print"}
 )
 
 MOST_NODES = 600

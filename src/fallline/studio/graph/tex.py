@@ -190,7 +190,8 @@ _MARK = re.compile(r"[#@][abcuvyz]")
 _LETTERS = "abc"
 _NAME = re.compile(r"([A-Za-z]+?)_?(\d*)")
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon theta lambda mu nu rho sigma tau phi psi omega eta".split()
+    {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "nu", "rho"}
+    | {"sigma", "phi", "psi", "omega"}
 )
 
 

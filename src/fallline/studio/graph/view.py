@@ -7,7 +7,6 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import jax
 import numpy as np
 
 from fallline import expressions

@@ -120,8 +120,10 @@ class Balls:
         self.racer = racer
         self._balls["optimizer"] = _traced(racer)
 
-    def advance(self, step: int, steps: int, noise: float) -> Float[np.ndarray, " n"]:
-        """Take some steps; the values before the first, NaN for balls that have stopped.
+    def advance(self, step: int, steps: int, noise: float) -> dict[str, Any]:
+        """Take some steps; the loop's records, of which there is one, of the first step.
+
+        It does not wait for them: the racers of a race are computed side by side.
 
         Args:
             step: the step of the race before them, which the noise depends on.
@@ -146,7 +148,7 @@ class Balls:
             np.int32(1),
             shape=shape,
         )
-        return np.asarray(records["steps"][0])[0, : self.count]
+        return records
 
     def drop(self, places: Float[np.ndarray, "k 2"]) -> None:
         """Add balls at rest; more than the program holds move all to a larger one."""

@@ -51,7 +51,7 @@ export function slider(services, options) {
   let current = options.value;
 
   const draw = () => {
-    const share = (v) => Math.min(1, Math.max(0, (place(v) - from) / (to - from)));
+    const share = (/** @type {number} */ v) => Math.min(1, Math.max(0, (place(v) - from) / (to - from)));
     range.style.setProperty('--p', `${share(current) * 100}%`);
     range.setAttribute('aria-valuetext', format(current));
     output.textContent = format(current);

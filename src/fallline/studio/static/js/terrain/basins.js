@@ -74,12 +74,12 @@ export class BasinTable {
       this.body,
     );
     this.element = h('div', { class: 'basin-table' }, this.table, this.empty);
-    /** @type {{name: string, colour: string, optimizer: string}[]} */
+    /** @type {import('fallline/terrain/marks').Face[]} */
     this.racers = [];
     this.show();
   }
 
-  /** @param {{name: string, colour: string, optimizer: string}[]} racers */
+  /** @param {import('fallline/terrain/marks').Face[]} racers */
   setRacers(racers) {
     this.racers = racers;
     this.show();
@@ -104,7 +104,7 @@ export class BasinTable {
     this.head.append(column('terrain.basin_place'), column('terrain.basin_depth'));
     for (const racer of racers) {
       this.head.append(
-        h('th', { scope: 'col', title: racer.name, 'aria-label': racer.name }, swatch(racer.optimizer, racer.colour)),
+        h('th', { scope: 'col', title: racer.name, 'aria-label': racer.name }, swatch(racer)),
       );
     }
     minima.forEach((basin, index) => {

@@ -5,7 +5,7 @@
  * @typedef {object} Racer an optimizer in the race
  * @property {string} optimizer
  * @property {number|null} rate null for its own honest best, which the engine searches
- * @property {Record<string, number>} settings those that differ from the optimizer's own
+ * @property {Record<string, number|boolean>} settings those that differ from the optimizer's own
  * @property {number} decay of the weights
  * @property {boolean} visible
  */
@@ -172,12 +172,12 @@ function racerFrom(packed) {
     return null;
   }
   const settings = Object.entries(packed.s ?? {}).filter(
-    ([name, value]) => /^\w{1,40}$/.test(name) && typeof value === 'number' && Number.isFinite(value),
+    ([name, value]) => /^\w{1,40}$/.test(name) && (typeof value === 'boolean' || Number.isFinite(value)),
   );
   return {
     optimizer: packed.o,
     rate: typeof packed.r === 'number' && packed.r > 0 && Number.isFinite(packed.r) ? packed.r : null,
-    settings: Object.fromEntries(/** @type {[string, number][]} */ (settings)),
+    settings: Object.fromEntries(/** @type {[string, number|boolean][]} */ (settings)),
     decay: numberIn(packed.d, 0, 1e3, 0),
     visible: packed.v !== 0,
   };

@@ -1,0 +1,108 @@
+"""The loss over slope and intercept: which window of it, and when it is computed anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline.baselines import normal_equation
+from fallline.studio.fit import looks
+
+if TYPE_CHECKING:
+    from fallline.studio.fit.descent import Descent
+
+MARGIN = 1.3
+_UNLIKE = 30.0
+"""Half widths whose ratio is larger than this get a scale each: in one scale a valley would be a line."""
+
+_WIDER, _WIDEST = 1.7, 8.0
+"""By what the window grows when the run leaves it, and how much in all: a run that explodes may leave."""
+
+
+def closed_form(run: Descent) -> tuple[np.ndarray, float]:
+    """Least squares on a run's rows in closed form, with its penalty where it has the loss for it.
+
+    Returns:
+        Weights and intercept, in the units of the features.
+    """
+    settings = run.settings
+    ridge = {"squared_error": settings.l2 / 2, "half_squared_error": settings.l2}.get(settings.loss, 0.0)
+    x, y = run.features.columns(run.points.x), run.features.target(run.points.y)
+    weights, bias = normal_equation(x, y, ridge=ridge)
+    return weights, float(bias)
+
+
+class Surface:
+    """The window of a run's loss surface and the heights in it.
+
+    Attributes:
+        bounds: w from, to, b from, to.
+        heights: shape (g, g), a row for each b; None where the model has not two parameters.
+    """
+
+    def __init__(self) -> None:
+        self.bounds: tuple[float, float, float, float] = (-1.0, 1.0, -1.0, 1.0)
+        self.heights: np.ndarray | None = None
+        self._first = np.ones(2)
+
+    def begin(self, run: Descent) -> None:
+        """The surface of a run that begins."""
+        self.heights = None
+        if run.settings.two:
+            self._first = self._frame(run)
+            self.heights = looks.heights(run, self.bounds)
+
+    def change(self, run: Descent) -> None:
+        """The surface after points or settings have changed; its window stays while it shows the minimum."""
+        if not run.settings.two:
+            return
+        weights, bias = closed_form(run)
+        low, high = np.array(self.bounds).reshape(2, 2).T
+        share = (np.array([weights[0], bias]) - low) / (high - low)
+        if (share < 0.08).any() or (share > 0.92).any():
+            self._first = self._frame(run)
+        self.heights = looks.heights(run, self.bounds)
+
+    def widen(self, run: Descent) -> bool:
+        """Widen the window if the run has left it, within reason."""
+        if self.heights is None:
+            return False
+        here = _here(run)
+        low, high = np.array(self.bounds).reshape(2, 2).T
+        half, middle = (high - low) / 2, (high + low) / 2
+        away = np.abs(here - middle) / half
+        if not np.isfinite(away).all() or (away <= 1).all():
+            return False
+        factor = _WIDER ** np.ceil(np.log(away.max()) / np.log(_WIDER))
+        if (half * factor > _WIDEST * self._first).any():
+            return False
+        self._set(middle, half * factor)
+        self.heights = looks.heights(run, self.bounds)
+        return True
+
+    def _frame(self, run: Descent) -> np.ndarray:
+        """Put the minimum of least squares into the middle, and the parameters of now into the window."""
+        weights, bias = closed_form(run)
+        best = np.array([weights[0], bias])
+        here = _here(run)
+        here = np.where(np.isfinite(here), here, best)
+        x, y = run.features.columns(run.points.x)[:, 0], run.features.target(run.points.y)
+        # Where the loss has risen from its minimum by about the spread of the targets.
+        spread = max(float(np.var(y)), 1e-6) ** 0.5
+        rise = spread / np.sqrt(np.maximum([np.mean(x * x), 1.0], 1e-12))
+        half = np.maximum(MARGIN * np.abs(here - best), rise)
+        if half.max() < _UNLIKE * half.min():
+            # One scale for both: steepest descent then crosses the contours at right angles.
+            half = np.full(2, half.max())
+        self._set(best, half)
+        return half
+
+    def _set(self, middle: np.ndarray, half: np.ndarray) -> None:
+        low, high = middle - half, middle + half
+        self.bounds = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+
+
+def _here(run: Descent) -> np.ndarray:
+    layer: Any = run.carry["params"]["affine1"]
+    return np.array([float(layer["weights"][0, 0]), float(layer["bias"][0])])

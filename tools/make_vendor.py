@@ -30,11 +30,10 @@ PACKAGES = {
 TOOLS = {"esbuild": "0.28.2", "subset-font": "2.9.0"}
 
 THREE = (
-    "BufferAttribute BufferGeometry ClampToEdgeWrapping DataTexture DoubleSide DynamicDrawUsage "
-    "FloatType GLSL3 Group LinearFilter LinearSRGBColorSpace Mesh NearestFilter NoBlending "
-    "OrthographicCamera PerspectiveCamera PlaneGeometry Points RawShaderMaterial RedFormat "
-    "RGBAFormat RGFormat Scene ShaderMaterial UnsignedByteType Vector2 Vector3 Vector4 Matrix4 "
-    "WebGLRenderer"
+    "BufferAttribute BufferGeometry ClampToEdgeWrapping DataArrayTexture DataTexture DoubleSide "
+    "FloatType GLSL3 Group LinearFilter LinearSRGBColorSpace Matrix4 Mesh NearestFilter "
+    "OrthographicCamera PerspectiveCamera Points RawShaderMaterial RedFormat RGBAFormat RGFormat "
+    "Scene UnsignedByteType Vector2 Vector3 WebGLRenderer"
 ).split()
 """What the scene uses of three.js; the rest is left out as far as it can be."""
 

@@ -9,6 +9,7 @@ import io
 import jax
 import numpy as np
 import pytest
+from tests.studio.fakes import Collected, ask, run_ticks
 
 import fallline
 from fallline import models, optimizers
@@ -21,7 +22,6 @@ from fallline.studio.fit.points import MOST, painted, preset
 from fallline.studio.fit.view import FitView
 from fallline.studio.view import Given
 from fallline.studio.wire import FIT_STATE, FIT_SURFACE
-from tests.studio.fakes import Collected, ask, run_ticks
 
 LINE = preset("line", 0)
 PARTS = ("curve", "params", "update", "gradient", "batch_gradient", "rows", "cloud", "along")
@@ -99,8 +99,8 @@ def test_the_line_takes_the_steps_of_train_bit_for_bit(view, batch):
 
 def test_a_network_with_penalty_takes_the_steps_of_train_bit_for_bit(view):
     ask(
-        view, "start", points=LINE, batch=16, rate=0.02, optimizer="adam", model="network", hidden=[4], l2=0.01,
-        loss="huber", seed=5,
+        view, "start", points=LINE, batch=16, rate=0.02, optimizer="adam", model="network", hidden=[4],
+        l2=0.01, loss="huber", seed=5,
     )  # fmt: skip
     ask(view, "step", steps=50)
     ask(view, "step", steps=1)

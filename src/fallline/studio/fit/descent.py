@@ -9,7 +9,7 @@ batches nor the calls of that program: one call takes a list of batches, whereve
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,9 @@ class Descent:
         edited: was something changed after the first step, so that no call of `train` would give this run?
     """
 
-    def __init__(self, settings: Settings, features: Features, points: Points, optimizer: Optimizer) -> None:
+    def __init__(
+        self, settings: Settings, features: Features, points: Points, optimizer: Optimizer
+    ) -> None:
         self.settings, self.features, self.points = settings, features, points
         self.edited = False
         self._painted = False
@@ -142,17 +144,16 @@ class Descent:
         parts: list[np.ndarray] = []
         while count > 0 and not self.blew_up:
             epoch, first = divmod(self._position, self.plan.steps)
-            if self.plan.full:
-                wish = count
-            else:
-                wish = min(count, self.plan.steps - first)
+            wish = count if self.plan.full else min(count, self.plan.steps - first)
             full_loss = np.nan if self.plan.full or first else self.full_loss()
             before = self.place().iteration
             recorded = self._painted_call(wish) if self._painted else self._call(first, wish)
             taken = self.place().iteration - before
             rows = np.full((taken, len(FIELDS)), np.nan)
             rows[:, 0] = before + np.arange(taken)
-            rows[:, 1] = self._epochs_before + epoch + 1 + (np.arange(taken) if self.plan.full else 0)
+            rows[:, 1] = (
+                self._epochs_before + epoch + 1 + (np.arange(taken) if self.plan.full else 0)
+            )
             rows[:, [2, 4, 5]] = np.asarray(recorded)[:taken, :3]
             if self.plan.full:
                 rows[:, 3] = rows[:, 2]
@@ -220,7 +221,9 @@ class Descent:
         problem = self.problem
         order = None
         if not problem.plan.full:
-            order = np.zeros((problem.shape.capacity, problem.plan.steps * problem.plan.size), np.int32)
+            order = np.zeros(
+                (problem.shape.capacity, problem.plan.steps * problem.plan.size), np.int32
+            )
         self.carry, *_ = problem.advance(self.carry, order, 0, 1, 0, False)
 
     def warm_painted(self) -> None:
@@ -228,6 +231,11 @@ class Descent:
         shape = self._painted_shape()
         order = None if shape.full else np.zeros((1, shape.steps * shape.size), np.int32)
         self._advance(shape, order, 1, 0)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of now."""
+        return float(cast("Any", self.carry["optimizer"]).learning_rate)
 
     def full_loss(self) -> float:
         """The objective on all points, at the parameters of now."""
@@ -272,7 +280,10 @@ class Descent:
         """Go on with other numbers of the same optimizer."""
         kind = jnp.result_type(float)
         self.problem.optimizer = optimizer
-        self.carry = {**self.carry, "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer)}
+        self.carry = {
+            **self.carry,
+            "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer),
+        }
 
     def forgive(self) -> None:
         """Let a run that blew up try again, at other numbers."""

@@ -68,11 +68,11 @@ def _least_squares(run: Descent) -> dict[str, Any]:
 def frame(run: Descent, place: Place) -> np.ndarray:
     """The state of a run as numbers, float32.
 
-    Eight of them: loss on all points, norm of its gradient, epoch, batch, batches of an epoch, learning
-    rate, 1 if the run blew up, number of parameters. Then parts, each led by how many numbers it has: the curve
-    over the window, the parameters, the next update, the full gradient, the next batch's gradient, the rows
-    of the next batch (none where it is all), the single-sample gradients (w, b by turns), and the loss along the
-    next step, on all points and then on its batch.
+    First eight: the loss on all points, the norm of its gradient, epoch, batch, batches of an epoch, learning
+    rate, 1 if the run blew up, number of parameters. Then parts, each led by how many numbers it has: the
+    curve over the window, the parameters, the next update, the full gradient, the next batch's gradient, the
+    rows of the next batch (none where it is all), the single-sample gradients (w, b by turns), and the loss
+    along the next step, on all points and then on its batch.
     """
     seen = looks.look(run)
     params = looks.flat(run.carry["params"], looks.flat_order(run.carry["params"]))
@@ -84,7 +84,7 @@ def frame(run: Descent, place: Place) -> np.ndarray:
         place.epoch,
         place.batch,
         place.batches,
-        float(run.carry["optimizer"].learning_rate),
+        run.rate,
         float(run.blew_up),
         len(params),
     ]

@@ -32,7 +32,9 @@ class Features:
     target_scale: float = 1.0
 
     @staticmethod
-    def learn(x: np.ndarray, y: np.ndarray, *, degree: int = 0, standardise: bool = False) -> Features:
+    def learn(
+        x: np.ndarray, y: np.ndarray, *, degree: int = 0, standardise: bool = False
+    ) -> Features:
         """Learn from points.
 
         Args:

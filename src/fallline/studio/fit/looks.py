@@ -267,7 +267,9 @@ def derivative(run: Descent, place: int) -> Derivative:
 
 
 @functools.partial(jax.jit, static_argnames=("order",))
-def _along(objective: Any, params: PyTree, rows: Batch, index: Any, place: Any, *, order: int = 0) -> Any:
+def _along(
+    objective: Any, params: PyTree, rows: Batch, index: Any, place: Any, *, order: int = 0
+) -> Any:
     """The objective with one parameter put elsewhere, for each place; its derivative too for order 1."""
     vector, restore = ravel_pytree(params)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from fallline.data.datasets import BUNDLED
 from fallline.data.kinds import number, sort_of
-from fallline.data.readers import read_table
 from fallline.errors import FalllineError, lookup, nearest
 
 if TYPE_CHECKING:
@@ -68,8 +67,14 @@ def painted(flat: list[float]) -> Points:
         raise FalllineError("Points are pairs of numbers, but one of them lacks its y.")
     pairs = np.asarray(flat, np.float64).reshape(-1, 2)
     x, y = pairs[:, 0].copy(), pairs[:, 1].copy()
-    low = [min(edge, values.min(initial=edge)) for edge, values in zip(WINDOW[::2], (x, y), strict=True)]
-    high = [max(edge, values.max(initial=edge)) for edge, values in zip(WINDOW[1::2], (x, y), strict=True)]
+    low = [
+        min(edge, values.min(initial=edge))
+        for edge, values in zip(WINDOW[::2], (x, y), strict=True)
+    ]
+    high = [
+        max(edge, values.max(initial=edge))
+        for edge, values in zip(WINDOW[1::2], (x, y), strict=True)
+    ]
     return Points(x, y, (low[0], high[0], low[1], high[1]))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def has_closed_form(settings: Settings) -> bool:
-    """Is the suitable rate known without trying: a squared loss, a linear model, plain descent or momentum?"""
+    """Is a suitable rate known without trying? It is for squared losses, linear models and plain steps."""
     return settings.squared and settings.optimizer in ("sgd", "momentum", "nesterov")
 
 

@@ -23,7 +23,7 @@ def script(run: Descent) -> str:
     iteration = run.place().iteration
     steps = iteration or _DEFAULT_STEPS
     changed = (
-        "# Points or settings were changed while this run went on. Here what was set last runs from the start.\n"
+        "# Points or settings were changed while this run went on; what was set last runs from its start.\n"
         if run.edited
         else ""
     )
@@ -33,13 +33,11 @@ def script(run: Descent) -> str:
     place = ""
     if settings.place is not None:
         w, b = settings.place
-        place = (
-            f'\n    params={{"affine1": {{"weights": np.array([[{w!r}]]), "bias": np.array([{b!r}])}}}},'
-        )
+        place = f'\n    params={{"affine1": {{"weights": np.array([[{w!r}]]), "bias": np.array([{b!r}])}}}},'
     batch = settings.batch or '"full"'
     batch = batch if isinstance(batch, str) else min(batch, len(run.points))
     penalty = f"\n    l2={settings.l2!r}," if settings.l2 else ""
-    return f'''"""A fit made in fallline studio, repeated with fallline.train: the same steps, the same numbers."""
+    return f'''"""A fit made in fallline studio, repeated with fallline.train, step by step."""
 
 import numpy as np
 
@@ -74,10 +72,8 @@ def _points(run: Descent) -> str:
     first, second = points.names
     drawn = ""
     if points.rows - points.missing > MOST:
-        drawn = (
-            f"rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), {MOST}, replace=False))]\n"
-        )
-    return f'''from fallline.data.kinds import number
+        drawn = f"rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), {MOST}, replace=False))]\n"
+    return f"""from fallline.data.kinds import number
 from fallline.data.readers import read_table
 
 frame = read_table({points.source!r}).frame
@@ -87,7 +83,7 @@ rows = frame.select(
 ).to_numpy().astype(np.float64)
 rows = rows[(np.abs(rows) <= {LARGEST!r}).all(axis=1)]
 {drawn}x, y = rows.T
-'''
+"""
 
 
 def _features(run: Descent) -> str:
@@ -105,7 +101,9 @@ def _features(run: Descent) -> str:
     else:
         lines.append("X = t[:, None]")
     center, scale = features.target_center, features.target_scale
-    lines.append("target = y" if (center, scale) == (0.0, 1.0) else f"target = (y - {center!r}) / {scale!r}")
+    lines.append(
+        "target = y" if (center, scale) == (0.0, 1.0) else f"target = (y - {center!r}) / {scale!r}"
+    )
     return "\n".join(lines) + "\n"
 
 

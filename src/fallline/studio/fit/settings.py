@@ -105,9 +105,13 @@ def read(message: Message, base: Settings) -> Settings:
     model = message.choice("model", MODELS, base.model)
     hidden = base.hidden
     if "hidden" in message:
-        hidden = tuple(int(units) for units in message.numbers("hidden", MOST_LAYERS, 1, MOST_UNITS))
+        hidden = tuple(
+            int(units) for units in message.numbers("hidden", MOST_LAYERS, 1, MOST_UNITS)
+        )
         if not hidden:
-            raise FalllineError("A network needs at least one hidden layer; for none choose the line.")
+            raise FalllineError(
+                "A network needs at least one hidden layer; for none choose the line."
+            )
     optimizer = message.choice("optimizer", OPTIMIZERS, base.optimizer)
     numbers = dict(base.numbers) if optimizer == base.optimizer else {}
     if "settings" in message:

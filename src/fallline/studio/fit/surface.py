@@ -27,7 +27,9 @@ def closed_form(run: Descent) -> tuple[np.ndarray, float]:
         Weights and intercept, in the units of the features.
     """
     settings = run.settings
-    ridge = {"squared_error": settings.l2 / 2, "half_squared_error": settings.l2}.get(settings.loss, 0.0)
+    ridge = {"squared_error": settings.l2 / 2, "half_squared_error": settings.l2}.get(
+        settings.loss, 0.0
+    )
     x, y = run.features.columns(run.points.x), run.features.target(run.points.y)
     weights, bias = normal_equation(x, y, ridge=ridge)
     return weights, float(bias)
@@ -90,7 +92,7 @@ class Surface:
         x, y = run.features.columns(run.points.x)[:, 0], run.features.target(run.points.y)
         # Where the loss has risen from its minimum by about the spread of the targets.
         spread = max(float(np.var(y)), 1e-6) ** 0.5
-        rise = spread / np.sqrt(np.maximum([np.mean(x * x), 1.0], 1e-12))
+        rise = spread / np.sqrt(np.maximum(np.array([float(np.mean(x * x)), 1.0]), 1e-12))
         half = np.maximum(MARGIN * np.abs(here - best), rise)
         if half.max() < _UNLIKE * half.min():
             # One scale for both: steepest descent then crosses the contours at right angles.

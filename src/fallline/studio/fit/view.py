@@ -17,9 +17,9 @@ import numpy as np
 from fallline.errors import FalllineError
 from fallline.studio.fit import looks, rates
 from fallline.studio.fit.descent import FIELDS, Descent
-from fallline.studio.fit.features import Features
 from fallline.studio.fit.facts import facts, frame
-from fallline.studio.fit.points import Points, columns, listing, pair, painted, path_of, preset
+from fallline.studio.fit.features import Features
+from fallline.studio.fit.points import Points, columns, listing, painted, pair, path_of, preset
 from fallline.studio.fit.script import script
 from fallline.studio.fit.settings import Settings, read
 from fallline.studio.fit.surface import Surface
@@ -77,7 +77,9 @@ class FitView(View):
             "pace": self._pace,
             "advance": self._advance,
             "derivative": self._derivative,
-            "preset": lambda m: {"points": preset(m.text("name", 40), m.whole("seed", 0, 2**31, 0))},
+            "preset": lambda m: {
+                "points": preset(m.text("name", 40), m.whole("seed", 0, 2**31, 0))
+            },
             "tables": lambda m: {"tables": listing(self.given.table)},
             "columns": self._columns,
             "script": lambda m: {"name": "fallline-fit.py", "text": script(self._needed())},
@@ -146,7 +148,7 @@ class FitView(View):
         rate = settings.rate
         if rate is None and settings != before:
             # In the middle of a run no search takes place: the rate stays, or the known one is taken.
-            rate = self._closed_rate(run, settings) or float(self._rate_of(run))
+            rate = self._closed_rate(run, settings) or run.rate
         run.with_settings(settings, settings.made_optimizer(rate))
         run.forgive()
         self._changed_live(surface=(settings.loss, settings.l2) != (before.loss, before.l2))
@@ -173,7 +175,9 @@ class FitView(View):
         self.run, self._prepared, self._can_paint = None, True, True
         if not len(self.points):
             self._running = False
-            self.out.send("fit", run=self._number, n=0, window=self.points.window, names=self.points.names)
+            self.out.send(
+                "fit", run=self._number, n=0, window=self.points.window, names=self.points.names
+            )
             return
         settings = self.settings
         features = Features.learn(
@@ -182,7 +186,9 @@ class FitView(View):
             degree=settings.degree if settings.model == "polynomial" else 0,
             standardise=self._standardised(),
         )
-        self.run = run = Descent(settings, features, self.points, settings.made_optimizer(settings.rate))
+        self.run = run = Descent(
+            settings, features, self.points, settings.made_optimizer(settings.rate)
+        )
         self._prepared, self._changed = False, time.perf_counter()
         self._can_paint = self.points.source is not None
         largest = looks.curvature(run) if settings.squared else np.nan
@@ -211,7 +217,9 @@ class FitView(View):
                 self.out.send("stopped", reason="non-finite", sentence=str(error))
                 return
             run.tune(rates.at_rate(run, self._honest))
-            self.out.send("rate", run=self._number, rate=self._honest, honest=self._honest, limit=self._limit)
+            self.out.send(
+                "rate", run=self._number, rate=self._honest, honest=self._honest, limit=self._limit
+            )
         run.warm()
 
     def _warm(self) -> None:
@@ -232,15 +240,16 @@ class FitView(View):
             self._surface.change(run)
         self._tell(surface=surface)
 
-    def _rate_of(self, run: Descent) -> Any:
-        return run.carry["optimizer"].learning_rate
-
     def _tell(self, *, surface: bool = True) -> None:
         """Everything about the run but its state; the surface; the state."""
         run = self.run
         assert run is not None
         waits = self.settings.rate is None and self._honest is None
-        rate = None if waits and not run.place().iteration else float(run.problem.optimizer.learning_rate)  # pyright: ignore
+        rate = (
+            None
+            if waits and not run.place().iteration
+            else float(run.problem.optimizer.learning_rate)
+        )  # pyright: ignore
         self.out.send(
             "fit",
             run=self._number,
@@ -329,8 +338,8 @@ class FitView(View):
             self.out.send(
                 "stopped",
                 reason="non-finite",
-                sentence=f"The run blew up at step {step:,}: the loss or the parameters were no longer finite "
-                "numbers. The last finite parameters are kept; try a smaller learning rate, then Reset.",
+                sentence=f"The run blew up at step {step:,}: the loss or the parameters were no longer "
+                "finite numbers. The last finite ones are kept: try a smaller learning rate, then Reset.",
             )
 
     def _show(self, rows: np.ndarray | None = None) -> None:
@@ -346,11 +355,10 @@ class FitView(View):
             data=frame(run, place),
             rows=() if rows is None else rows,
         )
-        now = time.perf_counter()
-        if self._parameter is not None:
-            # Lock-step looks at every frame, so that nothing hangs on the clock.
-            if not self._running or self._frames_left or now - self._looked > _LOOKS:
-                self._look()
+        # While a run goes on, now and then; in lock-step always, so that nothing hangs on the clock.
+        due = time.perf_counter() - self._looked > _LOOKS
+        if self._parameter is not None and (not self._running or self._frames_left or due):
+            self._look()
 
     # What is looked at besides.
 
@@ -372,7 +380,11 @@ class FitView(View):
         else:
             step = run.place().iteration
             self.out.send(
-                "derivative", run=self._number, parameter=place, step=step, **dataclasses.asdict(found)
+                "derivative",
+                run=self._number,
+                parameter=place,
+                step=step,
+                **dataclasses.asdict(found),
             )
         self._looked = time.perf_counter()
 

@@ -2,13 +2,11 @@
 export type TypedArray = Float32Array | Uint8Array | Int8Array | Uint16Array | Uint32Array | Int32Array;
 export const ClampToEdgeWrapping: number;
 export const DoubleSide: number;
-export const DynamicDrawUsage: number;
 export const FloatType: number;
 export const GLSL3: string;
 export const LinearFilter: number;
 export const LinearSRGBColorSpace: string;
 export const NearestFilter: number;
-export const NoBlending: number;
 export const RedFormat: number;
 export const RGFormat: number;
 export const RGBAFormat: number;
@@ -40,15 +38,6 @@ export class Vector3 {
   unproject(camera: Camera): this;
 }
 
-export class Vector4 {
-  x: number;
-  y: number;
-  z: number;
-  w: number;
-  constructor(x?: number, y?: number, z?: number, w?: number);
-  set(x: number, y: number, z: number, w: number): this;
-}
-
 export class Matrix4 {
   elements: number[];
   multiplyMatrices(a: Matrix4, b: Matrix4): this;
@@ -60,7 +49,6 @@ export class BufferAttribute {
   count: number;
   needsUpdate: boolean;
   constructor(array: TypedArray, itemSize: number, normalized?: boolean);
-  setUsage(usage: number): this;
 }
 
 export class BufferGeometry {
@@ -69,11 +57,6 @@ export class BufferGeometry {
   setIndex(index: BufferAttribute | number[]): this;
   setDrawRange(start: number, count: number): void;
   dispose(): void;
-}
-
-export class PlaneGeometry extends BufferGeometry {
-  constructor(width?: number, height?: number, columns?: number, rows?: number);
-  rotateX(angle: number): this;
 }
 
 export class Texture {
@@ -91,6 +74,13 @@ export class DataTexture extends Texture {
   constructor(data: TypedArray | null, width: number, height: number, format?: number, type?: number);
 }
 
+export class DataArrayTexture extends Texture {
+  format: number;
+  type: number;
+  constructor(data: TypedArray | null, width: number, height: number, depth: number);
+  addLayerUpdate(layer: number): void;
+}
+
 export interface Uniform<Value = any> {
   value: Value;
 }
@@ -104,16 +94,13 @@ export interface MaterialOptions {
   depthWrite?: boolean;
   depthTest?: boolean;
   side?: number;
-  blending?: number;
 }
 
-export class ShaderMaterial {
+export class RawShaderMaterial {
   uniforms: Record<string, Uniform>;
   constructor(options?: MaterialOptions);
   dispose(): void;
 }
-
-export class RawShaderMaterial extends ShaderMaterial {}
 
 export class Object3D {
   children: Object3D[];
@@ -133,8 +120,8 @@ export class Scene extends Object3D {}
 
 export class Mesh extends Object3D {
   geometry: BufferGeometry;
-  material: ShaderMaterial;
-  constructor(geometry: BufferGeometry, material: ShaderMaterial);
+  material: RawShaderMaterial;
+  constructor(geometry: BufferGeometry, material: RawShaderMaterial);
 }
 
 export class Points extends Mesh {}

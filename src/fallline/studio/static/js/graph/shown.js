@@ -1,6 +1,6 @@
 // @ts-check
 /** What is to be drawn of a graph: boxes and links, with some layers closed and parameters as badges. */
-import { fitted, grid, heat, shapeText, sizeOf, written } from 'fallline/graph/numbers';
+import { fitted, grid, heat, numeric, shapeText, sizeOf } from 'fallline/graph/numbers';
 
 /** @typedef {import('fallline/graph/numbers').ArrayFacts} ArrayFacts */
 /**
@@ -82,10 +82,11 @@ import { fitted, grid, heat, shapeText, sizeOf, written } from 'fallline/graph/n
 const TITLE = 8.4;
 const NAME = 6.4;
 export const DIGIT = 6.3;
-const SMALL = 5.4;
+const SMALL = 5.5;
 
 /** Numbers on links have room for so many letters, so that live changes move nothing. */
 const LETTERS = 8;
+const GRID_LETTERS = 6;
 
 /** Whose operands may be exchanged. */
 const COMMUTING = new Set(['add', 'add_any', 'mul', 'max', 'min']);
@@ -138,7 +139,8 @@ export function arrange(graph, closed, options) {
         boxes.push(groupBox(graph, group));
       }
     } else if (node.on !== null) {
-      at.set(node.id, `n${node.on}`);
+      const layer = inside.get(node.on);
+      at.set(node.id, layer ? `g${layer.name}` : `n${node.on}`);
     } else if (node.kind !== 'constant') {
       at.set(node.id, `n${node.id}`);
       boxes.push(nodeBox(graph, node, options));
@@ -236,29 +238,44 @@ function linksOf(graph, inside, at, closed) {
   return [...links.values()];
 }
 
+/** Two digits are enough where six numbers stand side by side. @param {unknown} x */
+const rounded = (x) => (typeof x === 'boolean' ? x : Number(numeric(x).toPrecision(3)));
+
 /**
- * How an array is written on a link.
+ * @typedef {{kind: 'text' | 'grid' | 'heat', lines: string[][], width: number, height: number,
+ *   image: string | null}} Ink
+ */
+
+/**
+ * How an array is written on a link: a number, a few numbers, or colours under their shape.
  * @param {ArrayFacts} facts
- * @returns {{kind: 'text' | 'grid' | 'heat', lines: string[][], width: number, height: number, image: string | null}}
+ * @returns {Ink}
  */
 export function inked(facts) {
   const size = sizeOf(facts);
   const { rows, columns } = grid(facts.shape);
   const elements = facts.elements ?? [];
   if (facts.shape.length === 0) {
-    return { kind: 'text', lines: [[fitted(elements[0], LETTERS)]], width: LETTERS * DIGIT, height: 13, image: null };
+    const lines = [[fitted(elements[0], LETTERS)]];
+    return { kind: 'text', lines, width: LETTERS * DIGIT, height: 13, image: null };
   }
   if (size <= 6 && elements.length) {
-    const lines = Array.from({ length: rows }, (_, r) =>
-      elements.slice(r * columns, (r + 1) * columns).map((x) => fitted(written(x, 3).length > 6 ? Number(Number(x).toPrecision(2)) : Number(Number(x).toPrecision(3)), 7)));
-    return { kind: 'grid', lines, width: columns * 7 * SMALL + 6, height: rows * 11 + 3, image: null };
+    const lines = Array.from({ length: rows }, (_, row) =>
+      elements.slice(row * columns, (row + 1) * columns).map((x) => fitted(rounded(x), GRID_LETTERS)));
+    return {
+      kind: 'grid', lines, width: columns * (GRID_LETTERS + 1) * SMALL, height: rows * 11 + 3, image: null,
+    };
   }
   const image = heat(facts);
   const cell = Math.max(3, Math.min(9, 54 / columns, 40 / rows));
-  const text = shapeText(facts.shape);
-  return image
-    ? { kind: 'heat', lines: [[text]], width: Math.max(cell * columns, text.length * SMALL + 4), height: cell * rows + 13, image }
-    : { kind: 'text', lines: [[text]], width: text.length * DIGIT, height: 13, image: null };
+  const lines = [[shapeText(facts.shape)]];
+  const wide = lines[0][0].length * DIGIT;
+  if (!image) {
+    return { kind: 'text', lines, width: wide, height: 13, image };
+  }
+  return {
+    kind: 'heat', lines, width: Math.max(cell * columns, wide), height: cell * rows + 14, image,
+  };
 }
 
 /**

@@ -25,8 +25,8 @@ import { swatch } from 'fallline/terrain/marks';
  */
 
 /** What an optimizer remembers that is never negative: shown as squares, whose areas are the numbers. */
-const SQUARES = ['square', 'sum', 'largest', 'updates', 'delta'];
-const KNOWN = ['velocity', 'mean', 'square', 'sum', 'largest', 'updates', 'delta'];
+const SQUARES = ['square', 'sum', 'largest', 'moved'];
+const KNOWN = ['velocity', 'mean', ...SQUARES];
 const PERIOD = 90;
 const LINES_PERIOD = 240;
 

@@ -1,0 +1,80 @@
+"""Take the studio's pictures for the documentation, with a real browser.
+
+python docs/pictures/make_studio.py [FOLDER]
+
+Needs chromium and the extra 'test'. The views are opened by links, in lock-step: the same pictures every time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import sync_playwright
+
+FLAGS = "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --hide-scrollbars --force-color-profile=srgb"
+VIEWS = {
+    "terrain": {"surface": "himmelblau", "balls": 800, "seed": 3, "advance": 26},
+    "fit": {"advance": 60},
+    "graph": {"position": 12},
+}
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    command = [sys.executable, "-m", "fallline", "studio", "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as studio:
+        assert studio.stdout
+        address = studio.stdout.readline().strip()
+        try:
+            with sync_playwright() as playwright:
+                chromium = os.environ.get("FALLLINE_CHROMIUM") or shutil.which("chromium")
+                browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
+                page = browser.new_page(viewport={"width": 1480, "height": 900})
+                page.goto(address)
+                for theme in ("dark", "light"):
+                    for view, state in VIEWS.items():
+                        parts = {"view": view, "theme": theme, "lang": "en", **state}
+                        written = "&".join(
+                            f"{k}={quote(v if isinstance(v, str) else json.dumps(v))}"
+                            for k, v in parts.items()
+                        )
+                        page.goto("about:blank")
+                        page.goto(f"{address.split('?')[0]}#{written}")
+                        ready(page, view)
+                        # Smaller files, nothing lost that an eye would miss.
+                        path = folder / f"studio_{view}_{theme}.webp"
+                        path.write_bytes(webp(page.screenshot()))
+                        print(path)
+                browser.close()
+        finally:
+            studio.terminate()
+
+
+def ready(page: object, view: str) -> None:
+    """Wait until the view stands still."""
+    script = f"window.fallline?.views?.{view}?.test?.settled ?? false"
+    end = time.monotonic() + 90
+    while not page.evaluate(script) and time.monotonic() < end:  # type: ignore[attr-defined]
+        time.sleep(0.25)
+    time.sleep(1.5)
+
+
+def webp(png: bytes) -> bytes:
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(out, "WEBP", quality=88, method=6)
+    return out.getvalue()
+
+
+if __name__ == "__main__":
+    main()

@@ -29,12 +29,34 @@ PACKAGES = {
 }
 TOOLS = {"esbuild": "0.28.2", "subset-font": "2.9.0"}
 
-THREE = (
-    "BufferAttribute BufferGeometry ClampToEdgeWrapping DataArrayTexture DataTexture DoubleSide "
-    "FloatType GLSL3 Group LinearFilter LinearSRGBColorSpace Matrix4 Mesh NearestFilter "
-    "OrthographicCamera PerspectiveCamera Points RawShaderMaterial RedFormat RGBAFormat RGFormat "
-    "Scene UnsignedByteType Vector2 Vector3 WebGLRenderer"
-).split()
+THREE = [
+    "BufferAttribute",
+    "BufferGeometry",
+    "ClampToEdgeWrapping",
+    "DataArrayTexture",
+    "DataTexture",
+    "DoubleSide",
+    "FloatType",
+    "GLSL3",
+    "Group",
+    "LinearFilter",
+    "LinearSRGBColorSpace",
+    "Matrix4",
+    "Mesh",
+    "NearestFilter",
+    "OrthographicCamera",
+    "PerspectiveCamera",
+    "Points",
+    "RawShaderMaterial",
+    "RedFormat",
+    "RGBAFormat",
+    "RGFormat",
+    "Scene",
+    "UnsignedByteType",
+    "Vector2",
+    "Vector3",
+    "WebGLRenderer",
+]
 """What the scene uses of three.js; the rest is left out as far as it can be."""
 
 INTER_TEXT = [
@@ -58,8 +80,7 @@ INTER_TEXT = [
 ]
 
 BUNDLES = {
-    "three.js": f"export {{ {', '.join(THREE)} }} from 'three';\n"
-    "export { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js';\n",
+    "three.js": f"export {{ {', '.join(THREE)} }} from 'three';\n",
     "uplot.js": "export { default } from 'uplot';\n",
     "dagre.js": "export { Graph, layout, version } from '@dagrejs/dagre';\n",
 }
@@ -111,7 +132,7 @@ def entries() -> list[Entry]:
     inter = ("fonts/LICENSE-Inter.txt", "https://github.com/rsms/inter")
     mono = ("fonts/LICENSE-JetBrainsMono.txt", "https://github.com/JetBrains/JetBrainsMono")
     return [
-        Entry("vendor/three.js", "three", mit, *three, f"OrbitControls and: {', '.join(THREE)}"),
+        Entry("vendor/three.js", "three", mit, *three, ", ".join(THREE)),
         Entry("vendor/uplot.js", "uplot", mit, *uplot, "all, minified"),
         Entry("vendor/uPlot.min.css", "uplot", mit, *uplot, "as it came"),
         Entry("types/uplot.d.ts", "uplot", mit, *uplot, "its types, as they came"),

@@ -2,7 +2,7 @@
 
 python docs/pictures/make_studio.py [FOLDER]
 
-Needs chromium and the extra 'test'. The views are opened by links, in lock-step: the same pictures every time.
+Needs chromium and the extra "test". Views are opened by links, in lock-step: the same pictures every time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import sync_playwright
 
-FLAGS = "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --hide-scrollbars --force-color-profile=srgb"
+FLAGS = "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --hide-scrollbars"
 VIEWS = {
     "terrain": {"surface": "himmelblau", "balls": 800, "seed": 3, "advance": 26},
     "fit": {"advance": 60},

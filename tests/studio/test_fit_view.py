@@ -12,7 +12,7 @@ import pytest
 from tests.studio.fakes import Collected, ask, run_ticks
 
 import fallline
-from fallline import models, optimizers
+from fallline import expressions, models, optimizers
 from fallline.baselines import normal_equation
 from fallline.data.readers import read_table
 from fallline.descent import loop
@@ -521,3 +521,32 @@ def test_a_live_change_of_the_optimizer_goes_on_from_the_parameters(view, out):
     assert out.frames[-1].step == 5
     ask(view, "set", seed=4)
     assert out.frames[-1].step == 0
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "half_squared_error"])
+def test_the_loss_of_a_line_as_a_formula_for_the_terrain(view, out, loss):
+    ask(view, "start", points=LINE, loss=loss, l2=0.2, standardise=True)
+    link = ask(view, "terrain")
+    formula = expressions.parse(link["formula"])
+    block = out.blocks[-1]
+    assert link["bounds"] == pytest.approx(block.data[:4].tolist())
+    w, b = np.meshgrid(np.linspace(*link["bounds"][:2], 257), np.linspace(*link["bounds"][2:], 257))
+    heights = block.data[4:].reshape(257, 257)
+    np.testing.assert_allclose(np.asarray(formula(w, b)), heights, rtol=1e-4, atol=1e-5)
+    ask(view, "start", points=LINE, loss="huber")
+    with pytest.raises(FalllineError, match="squared loss"):
+        ask(view, "terrain")
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_the_loss_of_one_point_as_an_expression_for_the_graph(view, out, loss):
+    ask(view, "start", points=LINE, loss=loss, rate=0.05)
+    ask(view, "step", steps=3)
+    link = ask(view, "graph", point=5)
+    found = float(expressions.parse(link["formula"], list(link["values"]))(*link["values"].values()))
+    w, b = state(out.frames[-1])["params"]
+    x, y = xy()
+    residual = w * x[5] + b - y[5]
+    assert found == pytest.approx(residual**2 if loss == "squared_error" else abs(residual), rel=1e-3)
+    with pytest.raises(FalllineError, match="no number 4000"):
+        ask(view, "graph", point=4000)

@@ -17,7 +17,7 @@ $$\eta < \frac{2 (1 + \mu)}{k \lambda + (1 + \mu) \gamma}.$$
 | AdaGrad, RMSprop, AdaDelta | 0 | 1 |
 | RMSprop with momentum | $\mu$ | 1 |
 | Adam, AMSGrad, AdamW | $\beta_1$ | $(1 - \beta_1) / (1 - \beta_1^t)$ |
-| NAdam | $\beta_1$ | $(1 - \beta_1) (\frac{\beta_1}{1 - \beta_1^{t+1}} + \frac{1 + \beta_1}{1 - \beta_1^t})$ |
+| NAdam | $\beta_1$ | $(1 - \beta_1) (\beta_1 / (1 - \beta_1^{t+1}) + (1 + \beta_1) / (1 - \beta_1^t))$ |
 | Lion | 0 | 0 |
 
 Optimizers that divide each gradient by a number $p$ of its own have the curvature $\lambda$ of
@@ -160,7 +160,9 @@ def _linear(optimizer: Any, state: Any) -> Linear:
             decay = 0.0 if optimizer.weight_decay is None else optimizer.weight_decay
             return Linear(gain=0.0, decay=decay)
         case FromOptax():
-            raise FalllineError("How an optimizer of optax's steps on a quadratic is not known here.")
+            raise FalllineError(
+                "How an optimizer of optax's steps on a quadratic is not known here."
+            )
         case _:
             raise FalllineError(
                 f"The stability limit of {type(optimizer).__name__} is not known: give it an entry in "

@@ -2,7 +2,7 @@
 
 Messages of the page: ``start`` (settings, and ``points`` or ``table``), ``points``, ``set``, ``reset``,
 ``run``, ``step``, ``pace``, ``advance``, ``derivative``; asked for: ``preset``, ``tables``, ``columns``,
-``script``, ``csv``. To the page: ``fit`` at every start and change, ``rate`` when one was found, ``stopped``,
+``script``, ``csv``, ``terrain``, ``graph``. To the page: ``fit`` at every start and change, ``rate`` when one was found, ``stopped``,
 ``derivative``, ``advanced``; the surface as a block, and the state as frames (see `frame`).
 """
 
@@ -19,6 +19,7 @@ from fallline.studio.fit import looks, rates
 from fallline.studio.fit.descent import FIELDS, Descent
 from fallline.studio.fit.facts import facts, frame
 from fallline.studio.fit.features import Features
+from fallline.studio.fit.links import as_graph, as_terrain
 from fallline.studio.fit.points import Points, columns, listing, painted, pair, path_of, preset
 from fallline.studio.fit.script import script
 from fallline.studio.fit.settings import Settings, read
@@ -83,6 +84,8 @@ class FitView(View):
             "tables": lambda m: {"tables": listing(self.given.table)},
             "columns": self._columns,
             "script": lambda m: {"name": "fallline-fit.py", "text": script(self._needed())},
+            "terrain": lambda m: as_terrain(self._needed(), self._surface.bounds),
+            "graph": lambda m: as_graph(self._needed(), m.whole("point", 0, 10_000, 0)),
             "csv": lambda m: {"name": "fallline-fit.csv", "text": self._csv()},
         }
         if kind not in handlers:

@@ -41,7 +41,7 @@ def array(value: np.ndarray | None, most: int = SMALL, digits: int = 6) -> dict[
     found: dict[str, Any] = {"shape": list(value.shape), "text": words.summary(value)}
     if value.size <= most:
         found["elements"] = [_rounded(x, digits) for x in value.reshape(-1)]
-    if value.size > 6 and value.dtype.kind == "f":
+    if value.ndim > 0 and value.size and value.dtype.kind == "f":
         with np.errstate(all="ignore"):
             norm, low, high = words.norm(value), value.min(), value.max()
         found |= {"norm": plain(norm), "low": plain(float(low)), "high": plain(float(high))}

@@ -2,8 +2,8 @@ r"""Operations and their derivatives in TeX, and TeX as MathML.
 
 Each operation that `fallline.gradients.graph.words` knows has one line here: how it is written, and its
 derivative by each input. ``#a`` stands for the first input as it is, ``@a`` for the same in brackets if it
-is a negative number, ``#b`` and ``#c`` for the others; ``#y`` is a parameter of the operation, ``#v`` its
-own value.
+is a negative number, ``#b`` and ``#c`` for the others; ``#y`` is a whole power and ``#z`` the one below it, as
+an exponent; ``#v`` is the operation's own value, ``#u`` the derivative that arrives at it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ FORMS: dict[str, Form] = {
     "rem": Form(r"#a \bmod @b", ("1", r"-\mathrm{trunc}\left(\frac{#a}{#b}\right)")),
     "neg": Form("-@a", ("-1",)),
     "pow": Form("@a^{#b}", (r"@b \cdot @a^{#b - 1}", r"@a^{#b} \cdot \log\left(#a\right)")),
-    "integer_pow": Form("@a^{#y}", (r"#y \cdot @a^{#z}",)),
+    "integer_pow": Form("@a^{#y}", (r"#y \cdot @a#z",)),
     "square": Form("@a^{2}", (r"2 \cdot @a",)),
     "sqrt": Form(r"\sqrt{#a}", (r"\frac{1}{2 \sqrt{#a}}",)),
     "rsqrt": Form(r"\frac{1}{\sqrt{#a}}", (r"-\frac{1}{2 #a \sqrt{#a}}",)),
@@ -235,7 +235,8 @@ def _filled(
 ) -> str:
     texts = dict(zip(_LETTERS, inputs, strict=False)) | {"u": upstream, "v": value}
     if isinstance(facts.get("y"), int):
-        texts |= {"y": str(facts["y"]), "z": str(facts["y"] - 1)}
+        power = facts["y"] - 1
+        texts |= {"y": str(facts["y"]), "z": "" if power == 1 else f"^{{{power}}}"}
 
     def text(found: re.Match[str]) -> str:
         mark = found[0]

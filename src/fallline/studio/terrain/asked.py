@@ -65,6 +65,13 @@ class Asked:
     at: tuple[float, float] | None
     drops: tuple[tuple[float, float, int, float, int], ...]
 
+    def __post_init__(self) -> None:
+        balls = (self.each + sum(drop[2] for drop in self.drops)) * len(self.racers)
+        if balls > MOST:
+            raise FalllineError(
+                f"There is room for {MOST:,} balls in all; with those to be dropped these are {balls:,}."
+            )
+
     @property
     def each(self) -> int:
         """Balls of each racer."""
@@ -128,7 +135,9 @@ def _within(terrain: Terrain) -> Terrain:
     """The terrain with those of its known points that lie in the window."""
     (left, right), (low, high) = terrain.bounds
     known = {
-        what: tuple(p for p in getattr(terrain, what) if left <= p.x <= right and low <= p.y <= high)
+        what: tuple(
+            p for p in getattr(terrain, what) if left <= p.x <= right and low <= p.y <= high
+        )
         for what in ("minima", "saddles", "maxima")
     }
     return dataclasses.replace(terrain, **known)

@@ -43,6 +43,11 @@ def capacity_for(count: int) -> int:
     return next((c for c in CAPACITIES if c >= count), CAPACITIES[-1])
 
 
+def prepared_capacity(each: int, racers: int) -> int:
+    """The program for a race with so many balls of each racer, and room for some more."""
+    return capacity_for(min(each + ROOM, MOST // racers))
+
+
 @functools.lru_cache(maxsize=2)
 def keys(seed: int) -> np.ndarray:
     """Of each ball's noise, the same for every racer, whatever the number of balls."""
@@ -101,7 +106,9 @@ class Balls:
         """Begin with rows of balls, of which those not given are made."""
         self.count = count = len(rows["stop"])
         self._balls = {
-            name: jax.tree.map(functools.partial(_padded, self.capacity, name == "stop"), rows[name])
+            name: jax.tree.map(
+                functools.partial(_padded, self.capacity, name == "stop"), rows[name]
+            )
             for name in KEPT
         }
         # In the loop these are used up and given back; all begin as `minimize_loop.start` has them.
@@ -205,7 +212,7 @@ def _fresh(racer: Racer, places: Float[np.ndarray, "n 2"], keys: np.ndarray) -> 
     """Balls before their first step, as rows."""
     count = len(places)
     x = [jnp.asarray(places[:, i], jnp.float32) for i in range(2)]
-    ball = loop.start(x, racer.made(), keys[:count])
+    ball = loop.start(x, racer.made(), jnp.asarray(keys[:count]))
 
     def row(leaf: Any) -> np.ndarray:
         array = np.asarray(leaf)
@@ -232,9 +239,11 @@ def _axes(state: Any) -> loop.Axes:
 
 def derivatives(function: loop.Function, x: Any, y: Any) -> tuple[Array, Array, Array]:
     """Value, gradient (2,) and Hessian (2, 2) at a place."""
+    terrain: Any = function.call
+    formula = terrain.function
 
     def gradient(p: Array) -> tuple[Array, tuple[Array, Array]]:
-        value, slopes = jax.value_and_grad(lambda q: function.call.function(q[0], q[1]))(p)
+        value, slopes = jax.value_and_grad(lambda q: formula(q[0], q[1]))(p)
         return slopes, (value, slopes)
 
     hessian, (value, slopes) = jax.jacfwd(gradient, has_aux=True)(jnp.stack([x, y]))

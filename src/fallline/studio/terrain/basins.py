@@ -7,8 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from fallline.descent.line_search import Armijo
 from fallline.descent.minimize import minimize, pose_job
 from fallline.descent.minimize_jobs import Clock
 from fallline.optimizers import SGD, ClipByGlobalNorm
@@ -52,19 +54,23 @@ class Basins:
     def _found(self, terrain: Terrain) -> tuple[Point, ...]:
         """The minima that descent from scattered starts comes to rest in."""
         starts = terrain.scatter(4 * STARTS)
-        starts = starts[np.isfinite(np.asarray(terrain(starts)))][:STARTS]
+        starts = starts[np.isfinite(np.asarray(terrain(jnp.asarray(starts))))][:STARTS]
         if not len(starts):
             return ()
-        result = minimize(terrain, starts=starts, line_search="armijo", steps=STEPS, noise=0.0)
+        # Asking for much of the promised fall keeps the steps well below the stability limit.
+        search = Armijo(decrease=0.3)
+        with np.errstate(all="ignore"):
+            # A surface without a floor leads to where squares overflow.
+            result = minimize(terrain, starts=starts, line_search=search, steps=STEPS, noise=0.0)
         (left, right), (low, high) = terrain.bounds
-        found = [Point(*map(float, b.x), b.fun) for b in result.basins if b.kind == "minimum"]
+        found = [Point(float(b.x[0]), float(b.x[1]), b.fun) for b in result.basins if b.kind == "minimum"]
         return tuple(p for p in found if left <= p.x <= right and low <= p.y <= high)
 
     def _labels(self, terrain: Terrain) -> Int[np.ndarray, "g g"]:
         axes = (np.linspace(*span, GRID) for span in terrain.bounds)
         grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2).astype(np.float32)
         labels = np.full(len(grid), -1)
-        finite = np.flatnonzero(np.isfinite(np.asarray(terrain(grid))))
+        finite = np.flatnonzero(np.isfinite(np.asarray(terrain(jnp.asarray(grid)))))
         if not self.minima or not len(finite):
             return labels.reshape(GRID, GRID)
         ends = np.full_like(grid, np.nan)

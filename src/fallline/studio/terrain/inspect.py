@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 def _look(function: Function, optimizer: Any, params: Any, state: Any) -> dict[str, Any]:
     value, slopes, hessian = derivatives(function, *params)
     updates, after = optimizer.update([slopes[0], slopes[1]], state, params)
-    values, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(hessian), hessian, 0.0))
+    values, vectors = jnp.linalg.eigh(hessian)
     return {
         "value": value,
         "gradient": slopes,
-        "hessian": hessian,
         "values": values,
         "vectors": vectors.T,
         "update": jnp.stack(updates),
@@ -57,12 +56,15 @@ def inspected(race: Race, racer: int, ball: int) -> dict[str, Any]:
     found = jax.tree.map(np.asarray, _look(balls.function, optimizer, params, state))
     place = np.array(params)
     before, after = _by_name(state), _by_name(found["after"])
+    with np.errstate(all="ignore"):
+        following = place + found["update"]
     moment = Moment(
         place=place,
         gradient=found["gradient"],
         before=before,
         after=after,
         update=found["update"],
+        following=following,
         count=int(_inner(found["after"])["step"]),
     )
     limit = float(found["limit"])
@@ -75,7 +77,7 @@ def inspected(race: Race, racer: int, ball: int) -> dict[str, Any]:
         "gradient": found["gradient"],
         "hessian": {"values": found["values"], "vectors": found["vectors"]},
         "state": before,
-        "next": place + found["update"],
+        "next": following,
         "rate": balls.racer.rate,
         "limit": limit if np.isfinite(limit) else None,
         "verdict": verdict(balls.racer.rate, limit),

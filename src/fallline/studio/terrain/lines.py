@@ -10,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fallline.averages import average, unbiased
@@ -49,6 +50,7 @@ class Moment:
         before: the optimizer's state by name, before the step.
         after: after it.
         update: what is added to the place.
+        following: the place after the step.
         count: of the step, from 1.
     """
 
@@ -57,6 +59,7 @@ class Moment:
     before: Mapping[str, np.ndarray]
     after: Mapping[str, np.ndarray]
     update: np.ndarray
+    following: np.ndarray
     count: int
 
 
@@ -129,7 +132,7 @@ def _adagrad(given: dict[str, Any]) -> list[Line]:
         Line("sum", "s_t", "s_{t-1} + g_t^2", "@=sum0@ + @g@^2"),
         _step(
             r"\, \frac{g_t}{\sqrt{s_t} + \epsilon}",
-            r"\frac{@=g@}{\sqrt{@=sum@} + @epsilon@}",
+            r"\frac{@=g@}{\sqrt{@=sum@} + @=epsilon@}",
         ),
     ]
 
@@ -155,7 +158,7 @@ def _rmsprop(given: dict[str, Any]) -> list[Line]:
         )
         root = ("s_t - m_t^2", "@=square@ - @mean@^2")
     symbols = rf"\frac{{g_t}}{{\sqrt{{{root[0]}}} + \epsilon}}"
-    numbers = rf"\frac{{@=g@}}{{\sqrt{{{root[1]}}} + @epsilon@}}"
+    numbers = rf"\frac{{@=g@}}{{\sqrt{{{root[1]}}} + @=epsilon@}}"
     if not given["momentum"]:
         return [*found, _step(rf"\, {symbols}", numbers)]
     velocity = Line(
@@ -179,7 +182,7 @@ def _adadelta(given: dict[str, Any]) -> list[Line]:
             "direction",
             "d_t",
             r"\frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{s_t + \epsilon}}\, g_t",
-            r"\frac{\sqrt{@=moved0@ + @epsilon@}}{\sqrt{@=square@ + @epsilon@}} \cdot @g@",
+            r"\frac{\sqrt{@=moved0@ + @=epsilon@}}{\sqrt{@=square@ + @=epsilon@}} \cdot @g@",
         ),
         Line(
             "moved",
@@ -199,7 +202,7 @@ def _adam(given: dict[str, Any]) -> list[Line]:
         _SQUARE_CORRECTED,
         _step(
             r"\, \frac{\hat m_t}{\sqrt{\hat s_t} + \epsilon}",
-            r"\frac{@=mean_corrected@}{\sqrt{@=square_corrected@} + @epsilon@}",
+            r"\frac{@=mean_corrected@}{\sqrt{@=square_corrected@} + @=epsilon@}",
         ),
     ]
 
@@ -209,7 +212,7 @@ def _adamw(given: dict[str, Any]) -> list[Line]:
         *_adam(given)[:-1],
         _step(
             r"\left( \frac{\hat m_t}{\sqrt{\hat s_t} + \epsilon} + \lambda\, \theta_t \right)",
-            r"\left( \frac{@=mean_corrected@}{\sqrt{@=square_corrected@} + @epsilon@} + @decay@ \cdot "
+            r"\left( \frac{@=mean_corrected@}{\sqrt{@=square_corrected@} + @=epsilon@} + @decay@ \cdot "
             r"@place@ \right)",
         ),
     ]
@@ -228,7 +231,7 @@ def _amsgrad(given: dict[str, Any]) -> list[Line]:
         ),
         _step(
             r"\, \frac{\hat m_t}{\sqrt{\bar s_t / (1 - \beta_2^t)} + \epsilon}",
-            r"\frac{@=mean_corrected@}{\sqrt{@largest@ / (1 - @beta2@^{@t@})} + @epsilon@}",
+            r"\frac{@=mean_corrected@}{\sqrt{@largest@ / (1 - @beta2@^{@t@})} + @=epsilon@}",
         ),
     ]
 
@@ -243,7 +246,7 @@ def _nadam(given: dict[str, Any]) -> list[Line]:
             _NEXT,
             r"\theta_t - \frac{\eta_t}{\sqrt{\hat s_t} + \epsilon} \left( \frac{\beta_1 m_t}{1 - "
             r"\beta_1^{t+1}} + \frac{(1 - \beta_1) g_t}{1 - \beta_1^t} \right)",
-            r"@=place@ - \frac{@=rate@}{\sqrt{@=square_corrected@} + @epsilon@} \left( \frac{@beta1@ "
+            r"@=place@ - \frac{@=rate@}{\sqrt{@=square_corrected@} + @=epsilon@} \left( \frac{@beta1@ "
             r"\cdot @mean@}{1 - @beta1@^{@u@}} + \frac{(1 - @beta1@) \cdot @g@}{1 - @beta1@^{@t@}} "
             r"\right)",
         ),
@@ -305,18 +308,18 @@ def numbers_of(racer: Racer, moment: Moment) -> list[dict[str, float]]:
     each: dict[str, Any] = {
         "place": moment.place,
         "g": moment.gradient,
-        "next": moment.place + moment.update,
+        "next": moment.following,
         **{f"{name}0": value for name, value in moment.before.items()},
         **moment.after,
     }
     if racer.optimizer in ("adam", "adamw", "amsgrad", "nadam"):
         for name, beta in (("mean", "beta1"), ("square", "beta2")):
             each[f"{name}_corrected"] = unbiased(
-                moment.after[name], np.float32(given[beta]), moment.count
+                moment.after[name], jnp.float32(given[beta]), moment.count
             )
     elif racer.optimizer == "lion":
         each["direction"] = average(
-            moment.before["mean"], moment.gradient, np.float32(given["beta1"])
+            moment.before["mean"], moment.gradient, jnp.float32(given["beta1"])
         )
     elif racer.optimizer == "adadelta":
         shrink = racer.rate * racer.decay * moment.place

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.errors import FalllineError
-from fallline.studio.terrain.balls import MOST, ROOM, Balls, capacity_for, function_of
+from fallline.studio.terrain.balls import MOST, Balls, function_of, prepared_capacity
 from fallline.studio.terrain.racer import Racer
 from fallline.studio.terrain.timeline import BUDGET, Timeline
 
@@ -64,6 +64,7 @@ class Race:
         budget: bytes of states kept to go back to.
 
     Attributes:
+        entered: the racers with the numbers they began with.
         step: at which the race stands.
         last: the furthest it has come.
         forks: how often it was changed in the past.
@@ -93,16 +94,19 @@ class Race:
     ) -> None:
         entered = tuple(racers)
         if not 1 <= len(entered) <= MOST_RACERS:
-            raise FalllineError(f"A race has 1 to {MOST_RACERS} racers; it was given {len(entered)}.")
+            raise FalllineError(
+                f"A race has 1 to {MOST_RACERS} racers; it was given {len(entered)}."
+            )
         if isinstance(starts, int):
             starts = terrain.scatter(starts, seed)
         self.terrain, self.seed, self.noise = terrain, seed, float(noise)
         self.starts = np.asarray(starts, np.float32).reshape(-1, 2)
         each = len(self.starts)
-        self._require_room(each * len(entered))
-        room = capacity_for(min(each + ROOM, MOST // len(entered)))
+        self._require_room(each + sum(drop[2] for drop in drops), len(entered))
+        room = prepared_capacity(each, len(entered))
         function = function_of(terrain)
         self.balls = [Balls(function, racer, room, seed, self.starts) for racer in entered]
+        self.entered = entered
         self.step = self.last = self.forks = 0
         self.events = [
             Event(int(step), "drop", {"x": x, "y": y, "count": count, "radius": radius})
@@ -113,11 +117,12 @@ class Race:
         self._apply()
         self._keep()
 
-    def _require_room(self, balls: int) -> None:
-        if balls > MOST:
+    @staticmethod
+    def _require_room(each: int, racers: int) -> None:
+        if each * racers > MOST:
             raise FalllineError(
-                f"There is room for {MOST:,} balls in all; this would make {balls:,}. Take fewer, or start "
-                "again."
+                f"There is room for {MOST:,} balls in all; this would make {each * racers:,}. Take fewer, "
+                "or start again."
             )
 
     @property
@@ -133,7 +138,9 @@ class Race:
     def advance(self, steps: int) -> None:
         """Go on; from an earlier step than the last, another future begins."""
         if self.step + steps > LONGEST:
-            raise FalllineError("The race has come to the last step that can be counted: start again.")
+            raise FalllineError(
+                "The race has come to the last step that can be counted: start again."
+            )
         if steps and self.step < self.last:
             self._fork()
         self._go_to(self.step + steps)
@@ -185,7 +192,8 @@ class Race:
         Raises:
             FalllineError: if there would be too many balls.
         """
-        self._require_room((self.each + count) * len(self.balls))
+        planned = sum(e.given["count"] for e in self.events if e.step > self.last)
+        self._require_room(self.each + count + planned, len(self.balls))
         self._do("drop", {"x": x, "y": y, "count": count, "radius": radius})
 
     def places(self) -> Float[np.ndarray, "racers n 2"]:
@@ -250,25 +258,28 @@ class Race:
                 self.noise = event.given["noise"]
             else:
                 places = self._dropped(**event.given)
-                self._require_room((self.each + len(places)) * len(self.balls))
                 for balls in self.balls:
                     balls.drop(places)
             self._applied += 1
 
     def _changed(self, given: Mapping[str, Any]) -> list[Racer]:
         """The racers with other numbers."""
-        wanted = {name: value for name, value in given.items() if name != "racer"}
+        wanted: dict[str, Any] = {name: part for name, part in given.items() if name != "racer"}
         racers, only = list(self.racers), given.get("racer")
+        asked = wanted.get("settings") or {}
         if only is not None:
             if not 0 <= only < len(racers):
-                raise FalllineError(f"There are racers 0 to {len(racers) - 1}, and none called {only}.")
+                raise FalllineError(
+                    f"There are racers 0 to {len(racers) - 1}, and none called {only}."
+                )
             racers[only] = racers[only].changed(**wanted)
             return racers
+        for name in asked:
+            if not any(racer.has(name) for racer in racers):
+                raise FalllineError(f"None of the optimizers has {name!r}.")
         for i, racer in enumerate(racers):
-            known = dict(racer.settings)
-            asked = wanted.get("settings") or {}
-            mine = {name: value for name, value in asked.items() if name in known}
-            racers[i] = racer.changed(**{**wanted, "settings": mine})
+            wanted["settings"] = {name: part for name, part in asked.items() if racer.has(name)}
+            racers[i] = racer.changed(**wanted)
         return racers
 
     def _dropped(self, x: float, y: float, count: int, radius: float) -> np.ndarray:

@@ -72,6 +72,10 @@ class Racer:
         """Is the decay added beside the optimizer, which has none of its own?"""
         return OWN_DECAY not in settings_of(OPTIMIZERS[self.optimizer])
 
+    def has(self, setting: str) -> bool:
+        """Is there a setting of this name?"""
+        return setting in dict(self.settings) or (setting == OWN_DECAY and not self.wrapped)
+
     def changed(
         self,
         rate: float | None = None,
@@ -98,11 +102,11 @@ class Racer:
             known[name] = value
         return dataclasses.replace(
             self,
-            rate=_within(f"{self.title}'s learning rate", self.rate if rate is None else rate, RATE),
-            settings=tuple(known.items()),
-            decay=_within(
-                f"{self.title}'s decay", self.decay if decay is None else decay, DECAY
+            rate=_within(
+                f"{self.title}'s learning rate", self.rate if rate is None else rate, RATE
             ),
+            settings=tuple(known.items()),
+            decay=_within(f"{self.title}'s decay", self.decay if decay is None else decay, DECAY),
         )
 
     def made(self) -> Optimizer:
@@ -122,5 +126,7 @@ class Racer:
 def _within(what: str, value: float, bounds: tuple[float, float]) -> float:
     low, high = bounds
     if not low <= value <= high:
-        raise FalllineError(f"{what} must lie between {low:g} and {high:g}; it was given {value:g}.")
+        raise FalllineError(
+            f"{what} must lie between {low:g} and {high:g}; it was given {value:g}."
+        )
     return float(value)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BUDGET = 96 * 2**20
 """Bytes of states that are kept."""
 
+MOST_STATES = 512
+"""How many of them at most, however small they are."""
+
 MOST_ROWS = 50_000
 """Rows of metrics that are kept; of more, every other one of the older half is given up."""
 
@@ -46,7 +49,7 @@ class Timeline:
         self._states.insert(place, state)
         arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, np.ndarray)]
         self._sizes.insert(place, sum(array.nbytes for array in arrays))
-        while self.size > self._budget and len(self.steps) > 2:
+        while (self.size > self._budget or len(self.steps) > MOST_STATES) and len(self.steps) > 2:
             self._thin()
 
     def _thin(self) -> None:

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Colours and marks: the terrain's ramp, one colour for each optimizer by theme (the same as in the figures of
- * `fallline.show`), and the marks that tell balls apart without colour.
+ * Colours and marks: the terrain's ramp, one colour for each optimizer by theme (the same as in the figures
+ * of `fallline.show`), and the marks that tell balls apart without colour.
  */
 
 /** The terrain's ramp, from low to high; muted, so that the balls are what is seen first. */
@@ -53,11 +53,17 @@ export const SERIES = {
 export const MARKS = [
   { name: 'plain', path: '' },
   { name: 'bar', path: 'M3 6.9h10v2.2h-10z' },
-  { name: 'ring', path: 'M8 3.6a4.4 4.4 0 1 0 0 8.8a4.4 4.4 0 0 0 0-8.8zM8 5.8a2.2 2.2 0 1 1 0 4.4a2.2 2.2 0 0 1 0-4.4z' },
+  {
+    name: 'ring',
+    path: 'M8 3.6a4.4 4.4 0 1 0 0 8.8a4.4 4.4 0 0 0 0-8.8zM8 5.8a2.2 2.2 0 1 1 0 4.4a2.2 2.2 0 0 1 0-4.4z',
+  },
   { name: 'cross', path: 'M6.9 3h2.2v3.9h3.9v2.2h-3.9v3.9h-2.2v-3.9h-3.9v-2.2h3.9z' },
   { name: 'pole', path: 'M6.9 3h2.2v10h-2.2z' },
   { name: 'dot', path: 'M8 5.4a2.6 2.6 0 1 0 0 5.2a2.6 2.6 0 0 0 0-5.2z' },
-  { name: 'saltire', path: 'M4.9 3.4L8 6.5l3.1-3.1 1.5 1.5L9.5 8l3.1 3.1-1.5 1.5L8 9.5l-3.1 3.1-1.5-1.5L6.5 8 3.4 4.9z' },
+  {
+    name: 'saltire',
+    path: 'M4.9 3.4L8 6.5l3.1-3.1 1.5 1.5L9.5 8l3.1 3.1-1.5 1.5L8 9.5l-3.1 3.1-1.5-1.5L6.5 8 3.4 4.9z',
+  },
   { name: 'square', path: 'M4.6 4.6h6.8v6.8h-6.8zM6.6 6.6v2.8h2.8v-2.8z' },
   { name: 'slash', path: 'M11 3.4l1.6 1.6-7.6 7.6-1.6-1.6z' },
   { name: 'diamond', path: 'M8 3.4L12.6 8 8 12.6 3.4 8z' },

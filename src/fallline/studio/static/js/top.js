@@ -62,7 +62,9 @@ export function makeTop(root, options) {
       menu.querySelector('summary')?.focus();
     }
   });
-  const other = h('button', { type: 'button', label: 'app.language', t: 'app.otherLanguage', onclick: options.onlanguage });
+  // A globe, not a word: the word's own font may be missing.
+  const other = h('button', { type: 'button', label: 'app.language', onclick: options.onlanguage },
+    icon('M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14z', 'M3.2 10h13.6', 'M10 3c-2.4 2-3.4 4.3-3.4 7s1 5 3.4 7c2.4-2 3.4-4.3 3.4-7s-1-5-3.4-7z'));
   const tools = h('div', { class: 'tools' },
     menu,
     h('button', { type: 'button', label: 'app.link', onclick: options.onlink },

@@ -171,25 +171,3 @@ export class WebGLRenderer {
   dispose(): void;
   forceContextLoss(): void;
 }
-
-export class OrbitControls {
-  target: Vector3;
-  enabled: boolean;
-  enableDamping: boolean;
-  dampingFactor: number;
-  enablePan: boolean;
-  enableRotate: boolean;
-  enableZoom: boolean;
-  minDistance: number;
-  maxDistance: number;
-  minPolarAngle: number;
-  maxPolarAngle: number;
-  mouseButtons: { LEFT: number | null; MIDDLE: number | null; RIGHT: number | null };
-  constructor(camera: Camera, element: HTMLElement);
-  update(): boolean;
-  getPolarAngle(): number;
-  getAzimuthalAngle(): number;
-  getDistance(): number;
-  addEventListener(type: 'start' | 'change' | 'end', listener: () => void): void;
-  dispose(): void;
-}

@@ -3,7 +3,7 @@
 import { clear, svg } from 'fallline/dom';
 import { Camera } from 'fallline/graph/camera';
 import { fitted, sizeOf } from 'fallline/graph/numbers';
-import { inked } from 'fallline/graph/shown';
+import { GAP, inked } from 'fallline/graph/shown';
 
 /** @typedef {import('fallline/graph/shown').Box} Box */
 /** @typedef {import('fallline/graph/shown').Link} Link */
@@ -37,7 +37,7 @@ export class Drawing {
     this.services = services;
     this.handlers = handlers;
     this.hulls = svg('g', { class: 'hulls' });
-    this.lines = svg('g', { class: 'links' });
+    this.lines = svg('g', { class: 'wires' });
     this.places = svg('g', { class: 'boxes' });
     this.ball = svg('circle', { class: 'pulse', r: 5.5, cx: -99, cy: -99 });
     this.world = svg('g', {}, this.hulls, this.lines, this.places, this.ball);
@@ -104,36 +104,41 @@ export class Drawing {
   drawHulls(/** @type {GraphFacts} */ graph, /** @type {Shown} */ shown, /** @type {Placed} */ placed) {
     for (const group of graph.groups) {
       const keys = new Set(group.members.map((id) => shown.at.get(id)).filter((key) => key && !key.startsWith('g')));
-      const inside = shown.boxes.filter((box) => keys.has(box.key));
-      if (!inside.length) {
-        continue;
+      const rows = new Set([...keys].map((key) => placed.rows.get(key ?? '') ?? 0));
+      for (const row of rows) {
+        const inside = shown.boxes.filter((box) => keys.has(box.key) && (placed.rows.get(box.key) ?? 0) === row);
+        this.drawHull(group.name, inside, shown, placed);
       }
-      const edges = (/** @type {Box} */ box) => {
-        const { x, y } = placed.boxes.get(box.key) ?? { x: 0, y: 0 };
-        return [x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2];
-      };
-      const sides = inside.map(edges);
-      const left = Math.min(...sides.map((s) => s[0])) - 9;
-      const top = Math.min(...sides.map((s) => s[1])) - 23;
-      const right = Math.max(...sides.map((s) => s[2])) + 9;
-      const bottom = Math.max(...sides.map((s) => s[3])) + 9;
-      const foreign = shown.boxes.some((box) => {
-        const [a, b, c, d] = edges(box);
-        return !keys.has(box.key) && a < right && c > left && b < bottom && d > top;
-      });
-      if (foreign) {
-        continue;
-      }
-      const close = svg('g', {
-        class: 'turn', role: 'button', tabindex: 0, 'data-layer': group.name,
-        'aria-label': this.services.t('graph.close', { name: group.name }),
-        transform: `translate(${left + 12} ${top + 11})`,
-      }, svg('rect', { x: -7, y: -7, width: 14, height: 14, rx: 4 }), svg('path', { d: 'M-3.5 0H3.5' }));
-      this.pressable(close, () => this.handlers.onturn(group.name));
-      this.hulls.append(svg('g', { class: 'hull' },
-        svg('rect', { x: left, y: top, width: right - left, height: bottom - top, rx: 12 }),
-        svg('text', { x: left + 24, y: top + 14.5 }, group.name), close));
     }
+  }
+
+  /** @param {string} name @param {Box[]} inside @param {Shown} shown @param {Placed} placed */
+  drawHull(name, inside, shown, placed) {
+    const edges = (/** @type {Box} */ box) => {
+      const { x, y } = placed.boxes.get(box.key) ?? { x: 0, y: 0 };
+      return [x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2];
+    };
+    const sides = inside.map(edges);
+    const left = Math.min(...sides.map((s) => s[0])) - 9;
+    const top = Math.min(...sides.map((s) => s[1])) - 23;
+    const right = Math.max(...sides.map((s) => s[2])) + 9;
+    const bottom = Math.max(...sides.map((s) => s[3])) + 9;
+    const keys = new Set(inside.map((box) => box.key));
+    const foreign = shown.boxes.some((box) => {
+      const [a, b, c, d] = edges(box);
+      return !keys.has(box.key) && a < right && c > left && b < bottom && d > top;
+    });
+    if (foreign || !inside.length) {
+      return;
+    }
+    const close = svg('g', {
+      class: 'turn', role: 'button', tabindex: 0, 'aria-label': this.services.t('graph.close', { name }),
+      transform: `translate(${left + 12} ${top + 11})`,
+    }, svg('rect', { x: -7, y: -7, width: 14, height: 14, rx: 4 }), svg('path', { d: 'M-3.5 0H3.5' }));
+    this.pressable(close, () => this.handlers.onturn(name));
+    this.hulls.append(svg('g', { class: 'hull' },
+      svg('rect', { x: left, y: top, width: right - left, height: bottom - top, rx: 12 }),
+      svg('text', { x: left + 24, y: top + 14.5 }, name), close));
   }
 
   /** @param {GraphFacts} graph @param {Box} box @returns {SVGElement} */
@@ -147,7 +152,6 @@ export class Drawing {
       parts.push(svg('rect', { ...shape, class: 'sheet', x: shape.x + 5, y: shape.y + 5 }));
     }
     parts.push(svg('rect', { ...shape, class: 'shape' }));
-    const under = 21 * (box.kind === 'group' ? 0 : box.badges.length) + (box.sum ? 14 : 0);
     if (box.kind === 'operation') {
       const y = -h / 2 + (42 / 2);
       parts.push(svg('text', { class: 'title', y: y + 1.5 }, box.title), svg('text', { class: 'name', y: y + 15 }, box.name));
@@ -169,7 +173,6 @@ export class Drawing {
     const element = svg('g', {
       class: `box ${box.kind}`, tabindex: 0, role: 'button', 'data-key': box.key, 'data-node': box.node,
     }, ...parts);
-    element.style.setProperty('--under', String(under));
     this.pressable(element, () => (box.group ? this.handlers.onturn(box.group.name) : this.handlers.onpick(box.node)));
     return element;
   }
@@ -205,23 +208,21 @@ export class Drawing {
     const { above, below, local } = route.room;
     const parts = [svg('path', { class: 'halo', d: route.path }), line, tip];
     const { x: mx, y: my } = route.label;
-    const top = across ? my - route.room.over : my - (route.room.over + route.room.under - 6) / 2;
-    const floor = across ? my + 3 : top + (above?.height ?? 0);
-    const left = across ? null : mx - route.room.width / 2;
-    if (above) {
-      parts.push(written(above, 'value', mx, top, left));
-    }
-    if (below) {
-      parts.push(written(below, 'derivative', mx, floor, left));
-    }
-    if (local) {
-      const place = floor + (below?.height ?? 0) + 8.5;
-      parts.push(svg('text', { class: left === null ? 'local' : 'local left', x: left ?? mx, y: place }, local));
+    if (across) {
+      append(parts, above && written(above, 'value', mx, my - route.room.over, null),
+        below && written(below, 'derivative', mx, my + 3, null),
+        local && svg('text', { class: 'local', x: mx, y: my + (below?.height ?? 0) + 11.5 }, local));
+    } else {
+      const left = mx - route.room.width / 2;
+      const top = my - (route.room.over + route.room.under) / 2;
+      append(parts, above && written(above, 'value', mx, top, left),
+        below && written(below, 'derivative', mx, top, left + (above ? above.width + GAP : 0)),
+        local && svg('text', { class: 'local left', x: left, y: my + (route.room.over + route.room.under) / 2 - 2 }, local));
     }
     if (link.port) {
       parts.push(svg('text', { class: 'port', x: across ? x - 11 : x + 8, y: across ? y - 5 : y - 7 }, link.port));
     }
-    const group = svg('g', { class: 'link', 'data-key': link.key }, ...parts);
+    const group = svg('g', { class: 'wire', 'data-key': link.key }, ...parts);
     this.lines.append(group);
     this.links.set(link.key, { group, line, link });
   }
@@ -357,6 +358,9 @@ export class Drawing {
     }
   }
 }
+
+/** @param {Node[]} parts @param {...(Node | null | '')} more */
+const append = (parts, ...more) => parts.push(...more.filter((one) => one instanceof Node));
 
 /** @param {import('fallline/graph/numbers').ArrayFacts} facts */
 function short(facts) {

@@ -1,13 +1,24 @@
 // @ts-check
 /** Where boxes and lines go: dagre finds the places, the lines become curves with room for their numbers. */
 import { Graph, layout as arrangeWithDagre } from 'dagre';
+import { fold } from 'fallline/graph/fold';
+import { smooth } from 'fallline/graph/routes';
 import { labelSize } from 'fallline/graph/shown';
 
+/** @typedef {import('fallline/graph/routes').Point} Point */
 /** @typedef {import('fallline/graph/shown').Shown} Shown */
 /** @typedef {import('fallline/graph/shown').Options} Options */
 /** @typedef {import('fallline/graph/shown').GraphFacts} GraphFacts */
 /** @typedef {ReturnType<typeof labelSize>} Label */
-/** @typedef {{x: number, y: number}} Point */
+/** @typedef {'LR' | 'TB'} Direction */
+/**
+ * @typedef {Object} Plan what dagre has found, in its own coordinates
+ * @property {Direction} direction
+ * @property {number} width
+ * @property {number} height
+ * @property {(Point & {key: string, width: number, height: number})[]} boxes by their middles
+ * @property {{key: string, from: string, to: string, points: Point[], end: Point, label: Point, room: Label}[]} lines
+ */
 /**
  * @typedef {Object} Route
  * @property {string} path of the whole line, as SVG writes it
@@ -17,129 +28,139 @@ import { labelSize } from 'fallline/graph/shown';
  */
 /**
  * @typedef {Object} Placed
- * @property {'LR' | 'TB'} direction
+ * @property {Direction} direction
  * @property {number} width
  * @property {number} height
- * @property {Map<string, {x: number, y: number}>} boxes the middle of each
+ * @property {Map<string, Point>} boxes the middle of each
+ * @property {Map<string, number>} rows in which row each box stands
  * @property {Map<string, Route>} routes
  */
 
-/** Above so many boxes only one direction is tried. */
+/** Above so many boxes, from top to bottom is not tried. */
 const MANY_BOXES = 60;
-const LEAD = 9;
+/** Nothing is drawn larger than this to fill the stage. */
+const LARGEST = 1.3;
+/** How much larger another form must come out to be taken instead of the plain one. */
+const GAIN = 1.15;
+const MOST_ROWS = 24;
 
 /**
  * @param {GraphFacts} graph
  * @param {Shown} shown
  * @param {Options} options
- * @param {'auto' | 'LR' | 'TB'} direction
- * @param {{width: number, height: number}} room of the stage: "auto" takes what is larger on it
+ * @param {string} direction LR, TB, rows, or auto for the one that comes out largest
+ * @param {{width: number, height: number}} room of the stage
  * @returns {Placed}
  */
 export function place(graph, shown, options, direction, room) {
-  if (direction !== 'auto') {
-    return placed(graph, shown, options, direction);
+  const scale = (/** @type {{width: number, height: number}} */ p) =>
+    Math.min(room.width / p.width, room.height / p.height, LARGEST);
+  if (direction === 'TB') {
+    return straight(planned(graph, shown, options, 'TB'));
   }
-  const across = placed(graph, shown, options, 'LR');
-  if (shown.boxes.length > MANY_BOXES) {
-    return across;
+  const plan = planned(graph, shown, options, 'LR');
+  let best = straight(plan);
+  if (direction === 'LR') {
+    return best;
   }
-  const down = placed(graph, shown, options, 'TB');
-  const scale = (/** @type {Placed} */ p) => Math.min(room.width / p.width, room.height / p.height, 1.25);
-  // From left to right is how one reads: it wins where the other is not clearly larger.
-  return scale(down) > 1.12 * scale(across) ? down : across;
+  if (direction === 'auto' && shown.boxes.length <= MANY_BOXES) {
+    const down = straight(planned(graph, shown, options, 'TB'));
+    best = scale(down) > GAIN * scale(best) ? down : best;
+  }
+  // The more rows, the shorter and the higher: the best number lies where both just fit.
+  for (let rows = 2; rows <= MOST_ROWS && plan.boxes.length >= 3 * rows; rows += 1) {
+    const folded = fold(plan, rows);
+    const better = scale(folded) > (best.rows.size ? 1.02 : GAIN) * scale(best);
+    if (better || (direction === 'rows' && rows === 2)) {
+      best = folded;
+    } else if (room.height / folded.height < scale(best)) {
+      break;
+    }
+  }
+  return best;
+}
+
+/** @param {Plan} plan @returns {Placed} */
+function straight(plan) {
+  const across = plan.direction === 'LR';
+  return {
+    direction: plan.direction, width: plan.width, height: plan.height, rows: new Map(),
+    boxes: new Map(plan.boxes.map(({ key, x, y }) => [key, { x, y }])),
+    routes: new Map(plan.lines.map(({ key, points, end, label, room }) =>
+      [key, { path: smooth(points, across), end, label, room }])),
+  };
 }
 
 /**
  * @param {GraphFacts} graph
  * @param {Shown} shown
  * @param {Options} options
- * @param {'LR' | 'TB'} direction
- * @returns {Placed}
+ * @param {Direction} direction
+ * @returns {Plan}
  */
-function placed(graph, shown, options, direction) {
+function planned(graph, shown, options, direction) {
   const across = direction === 'LR';
-  const plan = new Graph({ multigraph: true });
-  plan.setGraph({
-    rankdir: direction, nodesep: across ? 18 : 22, edgesep: 10, ranksep: across ? 22 : 20, marginx: 12, marginy: 12,
+  const dagre = new Graph({ multigraph: true });
+  dagre.setGraph({
+    rankdir: direction, nodesep: across ? 18 : 24, edgesep: 10, ranksep: across ? 46 : 36, marginx: 14, marginy: 26,
   });
-  for (const box of shown.boxes) {
-    plan.setNode(box.key, { width: box.width, height: box.height });
+  const sizes = new Map(shown.boxes.map((box) => [box.key, box]));
+  for (const { key, width, height } of shown.boxes) {
+    dagre.setNode(key, { width, height });
   }
   /** @type {Map<string, Label>} */
   const rooms = new Map();
   for (const link of shown.links) {
-    const room = labelSize(graph, link, options);
+    const room = labelSize(graph, link, options, across);
     rooms.set(link.key, room);
-    // The line runs through the middle of its label, and not everything written is as high above as below.
-    const label = across
-      ? { width: room.width + 8, height: 2 * Math.max(room.over, room.under), labelpos: /** @type {const} */ ('c') }
-      : { width: room.width + 4, height: room.over + room.under - 6, labelpos: /** @type {const} */ ('r'), labeloffset: 6 };
-    plan.setEdge(link.from, link.to, label, link.key);
+    // A line from left to right runs through its label, and what is written above may be higher than below.
+    dagre.setEdge(link.from, link.to, across
+      ? { width: room.width + 8, height: 2 * Math.max(room.over, room.under), labelpos: 'c' }
+      : { width: room.width + 4, height: room.over + room.under, labelpos: 'r', labeloffset: 7 }, link.key);
   }
-  arrangeWithDagre(plan);
+  arrangeWithDagre(dagre);
 
-  /** @type {Map<string, Point>} */
-  const boxes = new Map();
-  const sizes = new Map(shown.boxes.map((box) => [box.key, box]));
-  for (const key of plan.nodes()) {
-    const { x, y } = plan.node(key);
-    boxes.set(key, { x, y });
-  }
-  /** @type {Map<string, Point[]>} */
-  const ways = new Map();
-  for (const edge of plan.edges()) {
-    ways.set(edge.name ?? '', plan.edge(edge).points.slice(1, -1));
-  }
-  const ports = portsOf(shown, ways, boxes, across);
-  /** @type {Map<string, Route>} */
-  const routes = new Map();
-  for (const edge of plan.edges()) {
-    const key = edge.name ?? '';
-    const label = plan.edge(edge);
+  const boxes = shown.boxes.map(({ key, width, height }) => ({ key, width, height, ...pick(dagre.node(key)) }));
+  const middles = new Map(boxes.map((box) => [box.key, { x: box.x, y: box.y }]));
+  const found = dagre.edges().map((edge) => ({ key: edge.name ?? '', edge, facts: dagre.edge(edge) }));
+  const ways = new Map(found.map(({ key, facts }) => [key, facts.points.slice(1, -1)]));
+  const ports = portsOf(shown, ways, middles, across);
+  const lines = found.map(({ key, edge, facts }) => {
     const room = /** @type {Label} */ (rooms.get(key));
-    const from = /** @type {any} */ (sizes.get(edge.v));
-    const to = /** @type {any} */ (sizes.get(edge.w));
-    const start = boxes.get(edge.v) ?? { x: 0, y: 0 };
-    const target = boxes.get(edge.w) ?? { x: 0, y: 0 };
+    const [from, to] = [sizes.get(edge.v), sizes.get(edge.w)].map((box) => box ?? { width: 0, height: 0 });
+    const [start, target] = [middles.get(edge.v), middles.get(edge.w)].map((point) => point ?? { x: 0, y: 0 });
     const shift = ports.get(key) ?? 0;
     const begin = across ? { x: start.x + from.width / 2, y: start.y } : { x: start.x, y: start.y + from.height / 2 };
     const end = across
       ? { x: target.x - to.width / 2, y: target.y + shift } : { x: target.x + shift, y: target.y - to.height / 2 };
-    const middle = { x: label.x ?? 0, y: label.y ?? 0 };
-    const points = [begin, lead(begin, LEAD, across)];
-    for (const point of ways.get(key) ?? []) {
-      const own = across && Math.abs(point.x - middle.x) < 1 && Math.abs(point.y - middle.y) < 1;
-      if (own) {
-        // A level stretch, above and below which the numbers stand.
-        points.push({ x: middle.x - room.width / 2, y: middle.y }, { x: middle.x + room.width / 2, y: middle.y });
-      } else {
-        points.push(point);
-      }
-    }
-    points.push(lead(end, -LEAD - 4, across), end);
-    routes.set(key, { path: curve(points, across), end, label: middle, room });
-  }
-  const { width = 1, height = 1 } = plan.graph();
-  return { direction, width, height, boxes, routes };
+    const label = { x: facts.x ?? 0, y: facts.y ?? 0 };
+    const points = (ways.get(key) ?? []).flatMap((point) => {
+      const own = across && Math.abs(point.x - label.x) < 1 && Math.abs(point.y - label.y) < 1;
+      // A level stretch, above and below which the numbers stand.
+      return own ? [{ ...point, x: label.x - room.width / 2 }, { ...point, x: label.x + room.width / 2 }] : [point];
+    });
+    return { key, from: edge.v, to: edge.w, points: [begin, ...points, end], end, label, room };
+  });
+  const { width = 1, height = 1 } = dagre.graph();
+  return { direction, width, height, boxes, lines };
 }
 
-/** @param {Point} point @param {number} by @param {boolean} across */
-const lead = (point, by, across) => (across ? { x: point.x + by, y: point.y } : { x: point.x, y: point.y + by });
+/** @param {Point} point @returns {Point} */
+const pick = ({ x, y }) => ({ x, y });
 
 /**
- * Where the lines that enter a box arrive, in the order in which they come: so that they do not cross.
+ * Where the lines that enter a box arrive, in the order in which they come, so that they do not cross.
  * @param {Shown} shown
  * @param {Map<string, Point[]>} ways
- * @param {Map<string, Point>} boxes
+ * @param {Map<string, Point>} middles of boxes
  * @param {boolean} across
- * @returns {Map<string, number>} how far from the middle
+ * @returns {Map<string, number>} how far from the middle of the side
  */
-function portsOf(shown, ways, boxes, across) {
+function portsOf(shown, ways, middles, across) {
   /** @type {Map<string, {key: string, from: number}[]>} */
   const entering = new Map();
   for (const link of shown.links) {
-    const last = ways.get(link.key)?.at(-1) ?? boxes.get(link.from) ?? { x: 0, y: 0 };
+    const last = ways.get(link.key)?.at(-1) ?? middles.get(link.from) ?? { x: 0, y: 0 };
     const list = entering.get(link.to) ?? [];
     list.push({ key: link.key, from: across ? last.y : last.x });
     entering.set(link.to, list);
@@ -148,41 +169,8 @@ function portsOf(shown, ways, boxes, across) {
   for (const box of shown.boxes) {
     const list = (entering.get(box.key) ?? []).sort((a, b) => a.from - b.from);
     const side = across ? box.height : box.width;
-    const gap = Math.min(16, (side - 14) / Math.max(1, list.length - 1));
+    const gap = Math.min(18, (side - 14) / Math.max(1, list.length - 1));
     list.forEach((one, i) => found.set(one.key, gap * (i - (list.length - 1) / 2)));
   }
   return found;
-}
-
-/**
- * A smooth line through points that never turns back (Fritsch & Carlson's monotone cubic).
- * @param {Point[]} points
- * @param {boolean} across along x or along y?
- */
-function curve(points, across) {
-  const along = points.map((p) => (across ? p.x : p.y));
-  const aside = points.map((p) => (across ? p.y : p.x));
-  // Points that do not go forward are left out.
-  const kept = along.map((_, i) => i).filter((i) => i === 0 || along[i] > along[i - 1] + 0.01);
-  const t = kept.map((i) => along[i]);
-  const v = kept.map((i) => aside[i]);
-  const slopes = t.slice(1).map((_, i) => (v[i + 1] - v[i]) / (t[i + 1] - t[i]));
-  const tangents = t.map((_, i) => {
-    if (i === 0 || i === t.length - 1) {
-      return 0;
-    }
-    const [a, b] = [slopes[i - 1], slopes[i]];
-    return a * b <= 0 ? 0 : Math.sign(a) * Math.min(Math.abs(a + b) / 2, 3 * Math.min(Math.abs(a), Math.abs(b)));
-  });
-  const at = (/** @type {number} */ p, /** @type {number} */ q) => {
-    const [x, y] = across ? [p, q] : [q, p];
-    return `${x.toFixed(1)},${y.toFixed(1)}`;
-  };
-  let path = `M${at(t[0], v[0])}`;
-  for (let i = 0; i < t.length - 1; i += 1) {
-    const third = (t[i + 1] - t[i]) / 3;
-    path += `C${at(t[i] + third, v[i] + third * tangents[i])} ${
-      at(t[i + 1] - third, v[i + 1] - third * tangents[i + 1])} ${at(t[i + 1], v[i + 1])}`;
-  }
-  return path;
 }

@@ -84,6 +84,9 @@ const NAME = 6.4;
 export const DIGIT = 6.3;
 const SMALL = 5.5;
 
+/** Between value and derivative where they stand side by side. */
+export const GAP = 8;
+
 /** Numbers on links have room for so many letters, so that live changes move nothing. */
 const LETTERS = 8;
 const GRID_LETTERS = 6;
@@ -279,17 +282,20 @@ export function inked(facts) {
 }
 
 /**
- * The room that a link's numbers need.
- * @param {GraphFacts} graph @param {Link} link @param {Options} options
+ * The room that a link's numbers need: above and below a line across, beside one another right of a line down.
+ * @param {GraphFacts} graph @param {Link} link @param {Options} options @param {boolean} across
  */
-export function labelSize(graph, link, options) {
+export function labelSize(graph, link, options, across) {
   const above = options.values ? inked(graph.nodes[link.source].value) : null;
   const below = options.derivatives && link.derivative ? inked(link.derivative) : null;
-  const local = options.formulas && link.local ? link.local : '';
-  return {
-    above, below, local,
-    width: Math.max(above?.width ?? 0, below?.width ?? 0, local.length * SMALL, 10),
-    over: (above?.height ?? 0) + 3,
-    under: (below?.height ?? 0) + (local ? 12 : 0) + 3,
-  };
+  const local = options.formulas ? link.local : '';
+  const [first, second] = [above?.width ?? 0, below?.width ?? 0];
+  const room = { above, below, local };
+  if (across) {
+    const width = Math.max(first, second, local.length * SMALL, 10);
+    return { ...room, width, over: (above?.height ?? 0) + 3, under: (below?.height ?? 0) + (local ? 12 : 0) + 3 };
+  }
+  const width = Math.max(first + second + (first && second ? GAP : 0), local.length * SMALL, 4);
+  const height = Math.max(above?.height ?? 0, below?.height ?? 0, 4);
+  return { ...room, width, over: height / 2, under: height / 2 + (local ? 12 : 0) };
 }

@@ -99,7 +99,7 @@ float markAway(int mark, vec2 p) {
   if (mark == 7) return abs(box(p, vec2(2.4))) - 1.0;
   if (mark == 8) return box(turned, vec2(5.4, 1.1));
   if (mark == 9) return box(turned, vec2(3.25));
-  if (mark == 10) return min(box(p - vec2(0.0, 2.0), vec2(4.6, 0.95)), box(p + vec2(0.0, 2.0), vec2(4.6, 0.95)));
+  if (mark == 10) return box(vec2(p.x, abs(p.y) - 2.0), vec2(4.6, 0.95));
   if (mark == 11) return box(turned, vec2(1.1, 5.4));
   return 1e3;
 }
@@ -160,5 +160,5 @@ export function makeBalls(uniforms, tracks) {
  * @returns {number} in units of the scene
  */
 export function radiusOf(count) {
-  return 0.0165 * Math.min(1.25, Math.max(0.34, (500 / Math.max(1, count)) ** 0.3));
+  return 0.0165 * Math.min(1.6, Math.max(0.34, (500 / Math.max(1, count)) ** 0.3));
 }

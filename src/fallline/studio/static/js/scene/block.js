@@ -1,5 +1,8 @@
 // @ts-check
-/** What the terrain stands on: the walls of the block with their strata, and the floor with its shadow and grid. */
+/**
+ * What the terrain stands on: the walls of the block with their strata, and the floor with its shadow and
+ * grid.
+ */
 import { BufferAttribute, BufferGeometry, Mesh } from 'three';
 import { CONTOUR, HEIGHT, material } from 'fallline/scene/shared';
 
@@ -96,7 +99,10 @@ export function makeWalls(uniforms) {
       for (const step of [0, 1, 2, 2, 1, 3]) index[at++] = first + step;
     }
   }
-  return still(index, material({ ...uniforms, uSide: { value: side } }, { vertex: WALL_VERTEX, fragment: WALL_FRAGMENT }));
+  return still(
+    index,
+    material({ ...uniforms, uSide: { value: side } }, { vertex: WALL_VERTEX, fragment: WALL_FRAGMENT }),
+  );
 }
 
 /**
@@ -107,7 +113,12 @@ export function makeWalls(uniforms) {
 export function makeFloor(uniforms) {
   const floor = still(
     new Uint32Array([0, 1, 2, 2, 1, 3]),
-    material(uniforms, { vertex: FLOOR_VERTEX, fragment: FLOOR_FRAGMENT, transparent: true, depthWrite: false }),
+    material(uniforms, {
+      vertex: FLOOR_VERTEX,
+      fragment: FLOOR_FRAGMENT,
+      transparent: true,
+      depthWrite: false,
+    }),
   );
   floor.renderOrder = -1;
   return floor;

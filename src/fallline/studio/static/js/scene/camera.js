@@ -1,6 +1,6 @@
 // @ts-check
 /** The two ways to look: around the block in perspective, and straight down on the map. */
-import { OrbitControls, OrthographicCamera, PerspectiveCamera, Vector3 } from 'three';
+import { OrthographicCamera, PerspectiveCamera, Vector3 } from 'three';
 import { RAISE } from 'fallline/scene/relief';
 import { BASE } from 'fallline/scene/block';
 
@@ -20,126 +20,140 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 /** @param {number} value */
 const short = (value) => Math.round(value * 1000) / 1000;
 
-export class BlockCamera {
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {boolean} reduced no motion after the hand has stopped
-   * @param {() => void} moved called when the hand lets go
-   */
-  constructor(canvas, reduced, moved) {
-    this.flat = false;
-    this.camera = new PerspectiveCamera(FIELD, 1, 0.1, 60);
-    this.controls = new OrbitControls(this.camera, canvas);
-    this.controls.enableDamping = !reduced;
-    this.controls.dampingFactor = 0.08;
-    this.controls.minPolarAngle = HIGHEST;
-    this.controls.maxPolarAngle = LOWEST;
-    this.controls.addEventListener('end', moved);
-    this.fit = Math.hypot(...HOME);
-    this.camera.position.set(TARGET[0] + HOME[0], TARGET[1] + HOME[1], TARGET[2] + HOME[2]);
-    this.controls.target.set(TARGET[0], TARGET[1], TARGET[2]);
-    this.canvas = canvas;
-    this.height = 1;
-    this.changed = true;
-    canvas.addEventListener('pointerdown', this.#leaveShift, { capture: true });
-    this.controls.update();
-  }
+/** How much of the way to where it is going the eye covers in 1/60 of a second. */
+const PULL = 0.28;
 
-  /** Dragging with shift is the page's. @param {PointerEvent} event */
-  #leaveShift = (event) => {
-    this.controls.enabled = !event.shiftKey;
-  };
+/** @typedef {{azimuth: number, polar: number, zoom: number, x: number, y: number, z: number}} Pose */
+
+export class BlockCamera {
+  /** @param {boolean} reduced go at once, without easing */
+  constructor(reduced) {
+    this.flat = false;
+    this.reduced = reduced;
+    this.camera = new PerspectiveCamera(FIELD, 1, 0.1, 60);
+    this.fit = Math.hypot(...HOME);
+    this.height = 1;
+    /** Where the eye is going. @type {Pose} */
+    this.goal = this.#first();
+    /** Where it is. @type {Pose} */
+    this.pose = { ...this.goal };
+    this.clock = 0;
+    this.#place();
+  }
 
   /** Pixels of the device for a unit at distance 1. */
   get pixels() {
     return this.height / (2 * Math.tan((FIELD * Math.PI) / 360));
   }
 
-  get zoomed() {
-    return this.fit / this.controls.getDistance();
-  }
-
   /** @returns {boolean} whether anything moved since the last time */
   update() {
-    const moved = this.controls.update() || this.changed;
+    const now = performance.now();
+    const share = 1 - (1 - PULL) ** Math.min(6, ((now - this.clock) * 60) / 1000);
+    this.clock = now;
+    let left = 0;
+    for (const name of /** @type {(keyof Pose)[]} */ (Object.keys(this.goal))) {
+      const way = this.goal[name] - this.pose[name];
+      left = Math.max(left, Math.abs(way));
+      this.pose[name] =
+        this.reduced || Math.abs(way) < 2e-4 ? this.goal[name] : this.pose[name] + share * way;
+    }
+    if (left > 0) this.#place();
+    const moved = this.changed || left > 0;
     this.changed = false;
     return moved;
   }
 
   /** @param {number} width @param {number} height of the canvas in pixels of the device */
   resize(width, height) {
-    const zoom = this.zoomed;
     this.height = height;
     this.camera.aspect = width / height;
     this.camera.updateProjectionMatrix();
     this.fit = this.#distance(width / height);
-    this.controls.minDistance = this.fit / ZOOMS[1];
-    this.controls.maxDistance = this.fit / ZOOMS[0];
-    this.#move({ zoom });
+    this.#place();
   }
 
-  /** @returns {CameraState} */
+  /** @returns {CameraState} where it is going */
   get state() {
-    const { target } = this.controls;
-    return {
-      azimuth: short(this.controls.getAzimuthalAngle()),
-      polar: short(this.controls.getPolarAngle()),
-      zoom: short(this.zoomed),
-      x: short(target.x),
-      y: short(target.y),
-      z: short(target.z),
-    };
+    return Object.fromEntries(Object.entries(this.goal).map(([name, value]) => [name, short(value)]));
   }
 
   set state(state) {
-    this.#move(state);
+    this.#go(state);
+    Object.assign(this.pose, this.goal);
+    this.#place();
   }
 
-  /** Back to the first view. */
+  /** Back to the first view, the short way round. */
   home() {
-    const flat = Math.hypot(HOME[0], HOME[2]);
-    const [x, y, z] = TARGET;
-    this.#move({ azimuth: Math.atan2(HOME[0], HOME[2]), polar: Math.atan2(flat, HOME[1]), zoom: 1, x, y, z });
+    const turns = Math.round((this.pose.azimuth - this.#first().azimuth) / (2 * Math.PI));
+    this.pose.azimuth -= 2 * Math.PI * turns;
+    this.goal = this.#first();
   }
 
   /** @param {number} azimuth @param {number} polar in radians */
   orbit(azimuth, polar) {
-    this.#move({
-      azimuth: this.controls.getAzimuthalAngle() + azimuth,
-      polar: this.controls.getPolarAngle() + polar,
+    this.#go({ azimuth: this.goal.azimuth + azimuth, polar: this.goal.polar + polar });
+  }
+
+  /** @param {number} factor above 1 comes closer */
+  zoom(factor) {
+    this.#go({ zoom: this.goal.zoom * factor });
+  }
+
+  /**
+   * Move what is looked at along the floor.
+   * @param {number} across
+   * @param {number} along in heights of the canvas
+   */
+  slide(across, along) {
+    const { azimuth, polar, zoom, x, z } = this.goal;
+    // What the canvas is high, at the distance of the target.
+    const high = (2 * Math.tan((FIELD * Math.PI) / 360) * this.fit) / zoom;
+    const right = -across * high;
+    const back = (-along * high) / Math.max(0.35, Math.cos(polar));
+    this.#go({
+      x: x + right * Math.cos(azimuth) + back * Math.sin(azimuth),
+      z: z - right * Math.sin(azimuth) + back * Math.cos(azimuth),
     });
   }
 
-  /** @param {number} factor above 1 to come closer */
-  zoom(factor) {
-    this.#move({ zoom: this.zoomed * factor });
+  changed = true;
+
+  /** @returns {Pose} */
+  #first() {
+    const flat = Math.hypot(HOME[0], HOME[2]);
+    const [x, y, z] = TARGET;
+    return { azimuth: Math.atan2(HOME[0], HOME[2]), polar: Math.atan2(flat, HOME[1]), zoom: 1, x, y, z };
   }
 
-  dispose() {
-    this.canvas.removeEventListener('pointerdown', this.#leaveShift, { capture: true });
-    this.controls.dispose();
+  /** @param {CameraState} state what it lacks, or says badly, stays */
+  #go(state) {
+    const limits = {
+      azimuth: [-1e4, 1e4],
+      polar: [HIGHEST, LOWEST],
+      zoom: ZOOMS,
+      x: [-2, 2],
+      y: [-1, 1],
+      z: [-2, 2],
+    };
+    for (const [name, [low, high]] of Object.entries(limits)) {
+      const value = state?.[name];
+      if (typeof value !== 'number' || !Number.isFinite(value)) continue;
+      this.goal[/** @type {keyof Pose} */ (name)] = clamp(value, low, high);
+    }
   }
 
-  /** @param {CameraState} state what it lacks stays */
-  #move(state) {
-    const given = (/** @type {string} */ name, /** @type {number} */ now) =>
-      typeof state?.[name] === 'number' && Number.isFinite(state[name]) ? state[name] : now;
-    const { target } = this.controls;
-    const azimuth = given('azimuth', this.controls.getAzimuthalAngle());
-    const polar = clamp(given('polar', this.controls.getPolarAngle()), HIGHEST, LOWEST);
-    const distance = this.fit / clamp(given('zoom', this.zoomed), ZOOMS[0], ZOOMS[1]);
-    target.set(
-      clamp(given('x', target.x), -2, 2),
-      clamp(given('y', target.y), -1, 1),
-      clamp(given('z', target.z), -2, 2),
-    );
+  #place() {
+    const { azimuth, polar, zoom, x, y, z } = this.pose;
+    const distance = this.fit / zoom;
     this.camera.position.set(
-      target.x + distance * Math.sin(polar) * Math.sin(azimuth),
-      target.y + distance * Math.cos(polar),
-      target.z + distance * Math.sin(polar) * Math.cos(azimuth),
+      x + distance * Math.sin(polar) * Math.sin(azimuth),
+      y + distance * Math.cos(polar),
+      z + distance * Math.sin(polar) * Math.cos(azimuth),
     );
+    this.camera.lookAt(x, y, z);
     this.changed = true;
-    this.controls.update();
   }
 
   /**
@@ -154,15 +168,26 @@ export class BlockCamera {
     let farthest = 0;
     for (const azimuth of [Math.atan2(HOME[0], HOME[2]), Math.PI / 4]) {
       const right = [Math.cos(azimuth), 0, -Math.sin(azimuth)];
-      const back = [Math.sin(polar) * Math.sin(azimuth), Math.cos(polar), Math.sin(polar) * Math.cos(azimuth)];
-      const top = [-Math.cos(polar) * Math.sin(azimuth), Math.sin(polar), -Math.cos(polar) * Math.cos(azimuth)];
+      const back = [
+        Math.sin(polar) * Math.sin(azimuth),
+        Math.cos(polar),
+        Math.sin(polar) * Math.cos(azimuth),
+      ];
+      const top = [
+        -Math.cos(polar) * Math.sin(azimuth),
+        Math.sin(polar),
+        -Math.cos(polar) * Math.cos(azimuth),
+      ];
       for (const x of [-1, 1]) {
         for (const y of [BASE, RAISE * 0.9]) {
           for (const z of [-1, 1]) {
             const corner = [x - TARGET[0], y - TARGET[1], z - TARGET[2]];
             const dot = (/** @type {number[]} */ axis) =>
               axis[0] * corner[0] + axis[1] * corner[1] + axis[2] * corner[2];
-            farthest = Math.max(farthest, dot(back) + Math.max(Math.abs(dot(right)) / across, Math.abs(dot(top)) / up));
+            farthest = Math.max(
+              farthest,
+              dot(back) + Math.max(Math.abs(dot(right)) / across, Math.abs(dot(top)) / up),
+            );
           }
         }
       }
@@ -223,13 +248,11 @@ export class MapCamera {
     this.#move(position.x + across / zoom, -position.z - along / zoom, zoom);
   }
 
-  /** @param {number} factor */
+  /** @param {number} factor above 1 comes closer */
   zoom(factor) {
     const { position, zoom } = this.camera;
     this.#move(position.x, -position.z, zoom * factor);
   }
-
-  dispose() {}
 
   /** @param {number} x @param {number} y @param {number} zoom */
   #move(x, y, zoom) {

@@ -1,9 +1,18 @@
 // @ts-check
 /**
- * What is drawn over the terrain to explain one ball: the gradient, the next step, the ellipse of curvature; and
- * the marks of minima, saddles and starts. Lines lie on the surface and keep their width on the screen.
+ * What is drawn over the terrain to explain one ball: the gradient, the next step, the ellipse of curvature;
+ * and the marks of minima, saddles and starts. Lines lie on the surface and keep their width on the screen.
  */
-import { BufferAttribute, BufferGeometry, DataTexture, FloatType, Mesh, NearestFilter, Points, RGBAFormat } from 'three';
+import {
+  BufferAttribute,
+  BufferGeometry,
+  DataTexture,
+  FloatType,
+  Mesh,
+  NearestFilter,
+  Points,
+  RGBAFormat,
+} from 'three';
 import { hex } from 'fallline/palette';
 import { HEIGHT, material } from 'fallline/scene/shared';
 import { bare } from 'fallline/scene/tracks';
@@ -14,11 +23,11 @@ import { bare } from 'fallline/scene/tracks';
 /**
  * @typedef {object} Explained one ball, taken apart
  * @property {Place} place
- * @property {Place} [gradient] drawn as an arrow from the place in this direction; its length is pressed into a
- *   range that can be seen
+ * @property {Place} [gradient] drawn as an arrow of this length from the place
  * @property {Place} [next] where the next step leads
  * @property {{values: number[], vectors: number[][]}} [ellipse] eigenvalues and eigenvectors of the Hessian
- * @property {{direction: Place, colour: string}[]} [arrows] further arrows, such as a velocity, of their own length
+ * @property {{direction: Place, colour: string}[]} [arrows] further arrows, such as a velocity, of their own
+ *   length
  */
 
 /** @typedef {{x: number, y: number, kind: 'minimum' | 'saddle' | 'start'}} Mark */
@@ -44,8 +53,8 @@ void main() {
   vec4 ends = texelFetch(uLines, ivec2(0, line), 0);
   vec4 look = texelFetch(uLines, ivec2(1, line), 0);
   vec4 dash = texelFetch(uLines, ivec2(2, line), 0);
-  vec4 first = projectionMatrix * modelViewMatrix * vec4(place(ends.xy) + vec3(0.0, 0.004, 0.0), 1.0);
-  vec4 second = projectionMatrix * modelViewMatrix * vec4(place(ends.zw) + vec3(0.0, 0.004, 0.0), 1.0);
+  vec4 first = onScreen(place(ends.xy) + vec3(0.0, 0.004, 0.0), 0.02);
+  vec4 second = onScreen(place(ends.zw) + vec3(0.0, 0.004, 0.0), 0.02);
   vec2 way = (second.xy / second.w - first.xy / first.w) * uHalf;
   float far = length(way);
   vec2 along = far > 1e-4 ? way / far : vec2(1.0, 0.0);
@@ -53,9 +62,9 @@ void main() {
   vec4 end = corner < 2 ? first : second;
   float width = look.w * uDots;
   // Ends reach over by half a width, so that the joints of a curve close.
-  vec2 reach = vec2(-along.y, along.x) * side * (width + 2.0 * uDots) + along * (corner < 2 ? -0.5 : 0.5) * width;
+  vec2 reach = vec2(-along.y, along.x) * side * (width + 2.0 * uDots);
+  reach += along * (corner < 2 ? -0.5 : 0.5) * width;
   end.xy += reach / uHalf * end.w;
-  end.z -= 0.001 * end.w;
   gl_Position = end;
   vColour = look.rgb;
   vAcross = side * (width + 2.0 * uDots);
@@ -93,8 +102,7 @@ flat out int vKind;
 flat out float vAcross;
 void main() {
   vec4 mark = texelFetch(uPoints, ivec2(gl_VertexID, 0), 0);
-  gl_Position = projectionMatrix * modelViewMatrix * vec4(place(mark.xy) + vec3(0.0, 0.012, 0.0), 1.0);
-  gl_Position.z -= 0.004 * gl_Position.w;
+  gl_Position = onScreen(place(mark.xy) + vec3(0.0, 0.01, 0.0), 0.03);
   gl_PointSize = 15.0 * uDots;
   vAcross = gl_PointSize;
   vKind = int(mark.z + 0.5);
@@ -137,7 +145,10 @@ export class Overlay {
     this.pointsTexture = table(this.points, MOST_MARKS, 1);
     const index = new Uint32Array(6 * MOST_LINES);
     for (let line = 0; line < MOST_LINES; line++) {
-      index.set([0, 1, 2, 2, 1, 3].map((corner) => 4 * line + corner), 6 * line);
+      index.set(
+        [0, 1, 2, 2, 1, 3].map((corner) => 4 * line + corner),
+        6 * line,
+      );
     }
     this.geometry = new BufferGeometry();
     this.geometry.setIndex(new BufferAttribute(index, 1));
@@ -145,7 +156,10 @@ export class Overlay {
     const own = { ...uniforms, uLines: { value: this.linesTexture } };
     const shaders = { vertex: LINE_VERTEX, fragment: LINE_FRAGMENT, transparent: true, depthWrite: false };
     // Faint through the hills, then clear where nothing is in front.
-    const hidden = new Mesh(this.geometry, material({ ...own, uStrength: { value: 0.3 } }, { ...shaders, depthTest: false }));
+    const hidden = new Mesh(
+      this.geometry,
+      material({ ...own, uStrength: { value: 0.3 } }, { ...shaders, depthTest: false }),
+    );
     const clear = new Mesh(this.geometry, material({ ...own, uStrength: { value: 1 } }, shaders));
     const marks = new Points(
       bare(0),
@@ -180,13 +194,12 @@ export class Overlay {
   /**
    * Explain one ball, or none.
    * @param {Explained | null} ball
-   * @param {number} range of the surface's values, high - low
    */
-  explain(ball, range) {
+  explain(ball) {
     this.count = 0;
     if (ball && ball.place.every(Number.isFinite)) {
       if (ball.ellipse) this.#ellipse(ball.place, ball.ellipse);
-      if (ball.gradient) this.#gradient(ball.place, ball.gradient, range);
+      if (ball.gradient) this.#arrow(ball.place, ball.gradient, COLOURS.gradient);
       for (const { direction, colour } of ball.arrows ?? []) this.#arrow(ball.place, direction, colour);
       if (ball.next) this.#next(ball.place, ball.next);
     }
@@ -197,15 +210,6 @@ export class Overlay {
   dispose() {
     this.linesTexture.dispose();
     this.pointsTexture.dispose();
-  }
-
-  /** @param {Place} from @param {Place} gradient @param {number} range */
-  #gradient(from, gradient, range) {
-    const size = Math.hypot(...gradient);
-    if (!(size > 0) || !Number.isFinite(size)) return;
-    const steep = size / (range || 1);
-    const length = 0.09 + 0.2 * (steep / (steep + 0.7));
-    this.#arrow(from, [(gradient[0] / size) * length, (gradient[1] / size) * length], COLOURS.gradient);
   }
 
   /** @param {Place} from @param {Place} way @param {string} colour */
@@ -232,7 +236,8 @@ export class Overlay {
 
   /** @param {Place} middle @param {{values: number[], vectors: number[][]}} ellipse */
   #ellipse(middle, { values, vectors }) {
-    // Where the quadratic model has risen, or fallen, by the same amount; the longer half axis is set to 0.17.
+    // Where the quadratic model has risen, or fallen, by the same amount; the longer half axis is set to
+    // 0.17.
     const halves = values.map((value) => 1 / Math.sqrt(Math.max(Math.abs(value), 1e-12)));
     const longest = Math.max(...halves);
     if (!values.every(Number.isFinite)) return;
@@ -245,7 +250,14 @@ export class Overlay {
     this.#curve(circle(middle, axes[0], axes[1], 64), COLOURS.ellipse, 1.1, saddle ? 0.03 : 0);
     axes.forEach(([x, y], place) => {
       const colour = values[place] < 0 ? COLOURS.downward : COLOURS.ellipse;
-      this.#curve([[middle[0] - x, middle[1] - y], [middle[0] + x, middle[1] + y]], colour, 0.9);
+      this.#curve(
+        [
+          [middle[0] - x, middle[1] - y],
+          [middle[0] + x, middle[1] + y],
+        ],
+        colour,
+        0.9,
+      );
     });
   }
 

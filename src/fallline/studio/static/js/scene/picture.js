@@ -22,7 +22,14 @@ export function picture(canvas, { theme, ratio, places, flat }) {
   if (!pen) return Promise.reject(new Error('The browser could not make a picture of this size.'));
   const ink = INK[theme];
   const { width, height } = paper;
-  const ground = pen.createRadialGradient(width / 2, height * 0.4, 0, width / 2, height * 0.4, 0.75 * Math.max(width, height));
+  const ground = pen.createRadialGradient(
+    width / 2,
+    height * 0.4,
+    0,
+    width / 2,
+    height * 0.4,
+    0.75 * Math.max(width, height),
+  );
   ground.addColorStop(0, ink.middle);
   ground.addColorStop(1, ink.edge);
   pen.fillStyle = ground;
@@ -31,7 +38,9 @@ export function picture(canvas, { theme, ratio, places, flat }) {
   pen.textAlign = 'center';
   pen.textBaseline = 'middle';
   for (const { text, name, x, y } of places) {
-    pen.font = name ? `italic 500 ${14 * ratio}px Georgia, serif` : `${10.5 * ratio}px "JetBrains Mono", monospace`;
+    pen.font = name
+      ? `italic 500 ${14 * ratio}px Georgia, serif`
+      : `${10.5 * ratio}px "JetBrains Mono", monospace`;
     pen.fillStyle = flat ? '#eef2f7' : name ? ink.text : ink.muted;
     pen.fillText(text, x * ratio, y * ratio);
   }

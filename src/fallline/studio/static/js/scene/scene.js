@@ -2,29 +2,32 @@
 /**
  * The terrain with balls on it, drawn by WebGL: as a block in perspective, or as a map from straight above.
  *
- * Every place is given in the window [-1, 1]²: x to the right, y up the map. `toWindow` and `toBounds` convert from
- * and to the terrain's own coordinates. Nothing is computed here about descents; frames come from the engine.
+ * Every place is given in the window [-1, 1]²: x to the right, y up the map. `toWindow` and `toBounds`
+ * convert from and to the terrain's own coordinates. Nothing is computed here about descents; frames come
+ * from the engine.
  *
  * The page calls `render(mix)` at every animation frame; it draws only if something has changed.
  */
-import { Group, LinearSRGBColorSpace, Scene as Stage, WebGLRenderer } from 'three';
+import { Group, Scene as Stage } from 'three';
 import { hex } from 'fallline/palette';
-import { makeBalls, radiusOf } from 'fallline/scene/balls';
+import { radiusOf } from 'fallline/scene/balls';
 import { makeFloor, makeWalls } from 'fallline/scene/block';
 import { BlockCamera, MapCamera } from 'fallline/scene/camera';
+import { Flock } from 'fallline/scene/flock';
+import { Ground } from 'fallline/scene/ground';
+import { Hand } from 'fallline/scene/hand';
 import { Overlay } from 'fallline/scene/overlay';
 import { nearestBall, pickPlace, projectPlace } from 'fallline/scene/picking';
 import { picture } from 'fallline/scene/picture';
-import { heightOf, relief, valueAt } from 'fallline/scene/relief';
+import { makeRenderer, release } from 'fallline/scene/renderer';
 import { KINDS, colourTexture, makeUniforms, numberTexture } from 'fallline/scene/shared';
 import { makeSurface } from 'fallline/scene/surface';
 import { Ticks } from 'fallline/scene/ticks';
-import { Tracks } from 'fallline/scene/tracks';
-import { makeTrails, updateTrails } from 'fallline/scene/trails';
 
 /** @typedef {import('fallline/scene/overlay').Explained} Explained */
 /** @typedef {import('fallline/scene/overlay').Mark} Mark */
 /** @typedef {import('fallline/scene/camera').CameraState} CameraState */
+/** @typedef {import('fallline/scene/ground').Surface} Surface */
 
 /**
  * @typedef {object} Options
@@ -35,62 +38,37 @@ import { makeTrails, updateTrails } from 'fallline/scene/trails';
  * @property {boolean} [reduced] no motion of its own
  */
 
-/**
- * @typedef {object} Surface
- * @property {Float32Array} heights grid x grid values, row = y; what is not finite is drawn as a flat muted top
- * @property {number} grid points a side
- * @property {number[]} bounds x0, x1, y0, y1
- * @property {string[]} [axes] names of the two parameters
- */
-
-/** The browser, or its graphics driver, cannot draw the scene; the message says so in words for the user. */
-export class NoWebGL extends Error {}
-
-export class Scene {
+export class Scene extends Ground {
   /**
    * @param {HTMLCanvasElement} canvas of this scene alone
    * @param {Options} [options]
-   * @throws {NoWebGL} where WebGL 2 is missing
+   * @throws {import('fallline/scene/renderer').NoWebGL} where WebGL 2 is missing
    */
   constructor(canvas, options = {}) {
+    super();
     const { mode = 'block', theme = 'dark', quality = 'high', reduced = false } = options;
-    const antialias = quality === 'high';
-    const context = canvas.getContext('webgl2', { antialias, alpha: true, powerPreference: 'high-performance' });
-    if (!context) {
-      throw new NoWebGL(
-        'The terrain needs WebGL 2, which this browser or its graphics driver does not offer: ' +
-          'turn on hardware acceleration, or open the studio in another browser.',
-      );
-    }
     this.canvas = canvas;
     this.mode = mode;
     this.quality = quality;
     this.pixelRatio = options.pixelRatio ?? Math.min(2, globalThis.devicePixelRatio || 1);
-    /** Called after the hand has moved the camera. @type {() => void} */
-    this.onmove = () => {};
-    this.renderer = new WebGLRenderer({ canvas, context, antialias, alpha: true });
-    this.renderer.setPixelRatio(this.pixelRatio);
-    this.renderer.setClearColor(0x000000, 0);
-    this.renderer.outputColorSpace = LinearSRGBColorSpace; // the shaders write what the screen shows
+    this.renderer = makeRenderer(canvas, { quality, pixelRatio: this.pixelRatio });
     this.uniforms = makeUniforms();
     this.uniforms.uDots.value = this.pixelRatio;
     this.stage = new Stage();
-    this.eye = mode === 'map' ? new MapCamera() : new BlockCamera(canvas, reduced, () => this.onmove());
+    /** Called whenever the hand has moved the camera. @type {() => void} */
+    this.onmove = () => {};
+    this.eye = mode === 'map' ? new MapCamera() : new BlockCamera(reduced);
+    this.hand = this.eye.flat
+      ? null
+      : new Hand(canvas, /** @type {BlockCamera} */ (this.eye), () => this.onmove());
     this.uniforms.uFlat.value = this.eye.flat ? 1 : 0;
-    this.ground = new Group();
-    this.ground.add(makeSurface(this.uniforms, { mode, quality }));
-    if (mode === 'block') this.ground.add(makeWalls(this.uniforms), makeFloor(this.uniforms));
-    this.ground.visible = false;
+    this.block = new Group();
+    this.block.add(makeSurface(this.uniforms, { mode, quality }));
+    if (mode === 'block') this.block.add(makeWalls(this.uniforms), makeFloor(this.uniforms));
+    this.block.visible = false;
     this.overlay = new Overlay(this.uniforms);
-    this.stage.add(this.ground, ...this.overlay.parts);
-    /** @type {import('fallline/scene/relief').Relief | null} */
-    this.surface = null;
-    /** @type {number[]} */
-    this.bounds = [-1, 1, -1, 1];
-    this.axes = ['x', 'y'];
-    this.tracks = new Tracks(0, new Uint8Array(0), quality);
-    /** @type {import('three').Mesh[]} */
-    this.moving = [];
+    this.stage.add(this.block, ...this.overlay.parts);
+    this.flock = new Flock(this.stage, this.uniforms, quality);
     /** @type {Ticks[]} */
     this.scales = [];
     this.theme = theme;
@@ -111,44 +89,25 @@ export class Scene {
    * Show a terrain; balls and marks stay as they are.
    * @param {Surface} surface
    */
-  setSurface({ heights, grid, bounds, axes = ['x', 'y'] }) {
-    if (!(grid >= 2) || heights.length !== grid * grid) {
-      throw new Error(`A surface of ${grid} by ${grid} needs ${grid * grid} heights, not ${heights.length}.`);
-    }
+  setSurface(surface) {
     const { uHeights, uShade, uGrid } = this.uniforms;
-    this.surface = relief(heights, grid);
+    const { heights, shade, grid } = this.measure(surface);
     uHeights.value.dispose();
     uShade.value.dispose();
-    uHeights.value = numberTexture(this.surface.heights, grid, grid);
-    uShade.value = colourTexture(this.surface.shade, grid, grid);
+    uHeights.value = numberTexture(heights, grid, grid);
+    uShade.value = colourTexture(shade, grid, grid);
     uGrid.value = grid;
-    this.bounds = [...bounds];
-    this.axes = axes;
-    this.ground.visible = true;
+    this.block.visible = true;
     for (const scale of this.scales) scale.set(this.bounds, this.axes);
     this.dirty = true;
     this.moved = true;
   }
 
-  /** The values at the lower and the upper end of the ramp. @returns {[number, number]} */
-  get range() {
-    return this.surface ? [this.surface.low, this.surface.high] : [0, 1];
-  }
-
-  /** The value of the terrain at a share of the ramp's height. @param {number} share 0 to 1 */
-  valueAt(share) {
-    return this.surface ? valueAt(this.surface, share) : share;
-  }
-
-  /** The share of the ramp's height, 0 to 1, of a value. @param {number} value */
-  shareOf(value) {
-    return this.surface ? heightOf(this.surface, value) : 0;
-  }
-
   /**
    * Colours by kind, and the marks that tell kinds apart without colour.
    * @param {string[]} colours "#rrggbb", up to 16
-   * @param {number[]} [marks] places in the list of marks of the palette; as the kinds are numbered if left out
+   * @param {number[]} [marks] places in the list of marks of the palette; as the kinds are numbered if left
+   *   out
    */
   setColours(colours, marks) {
     const { uColours, uMarks } = this.uniforms;
@@ -161,20 +120,11 @@ export class Scene {
    * Another set of balls; they show with the next frame.
    * @param {number} count
    * @param {Uint8Array} kinds of each ball, below 16
-   * @param {Int32Array | number[]} [from] the number that each ball had before, -1 for none: its trail is kept
+   * @param {Int32Array | number[]} [from] the number that each ball had before, -1 for none: its trail is
+   *   kept
    */
   setBalls(count, kinds, from) {
-    const before = this.tracks;
-    this.tracks = new Tracks(count, kinds, this.quality);
-    if (from) this.tracks.adopt(before, from);
-    before.dispose();
-    this.#removeMoving();
-    if (count > 0) {
-      const { shadows, balls } = makeBalls(this.uniforms, this.tracks);
-      this.trails = makeTrails(this.uniforms, this.tracks);
-      this.moving = [shadows, this.trails, balls];
-      this.stage.add(...this.moving);
-    }
+    this.flock.set(count, kinds, from);
     this.#size();
     this.dirty = true;
   }
@@ -184,7 +134,7 @@ export class Scene {
    * @param {Float32Array} xy two numbers a ball in the window; NaN where one is lost
    */
   push(xy) {
-    this.tracks.push(xy);
+    this.flock.tracks.push(xy);
     this.mix = 0;
     this.dirty = true;
   }
@@ -194,35 +144,44 @@ export class Scene {
    * @param {Float32Array[]} samples oldest first; the last is where the balls are now
    */
   setTrails(samples) {
-    this.tracks.fill(samples);
+    this.flock.tracks.fill(samples);
     this.dirty = true;
   }
 
-  /** Forget trails; the next frame is the first. */
+  /** The trails, for the page to hide; other balls come with other trails. */
+  get trails() {
+    return this.flock.trails;
+  }
+
+  /** Forget trails; they begin again with the next frame. */
   clearTrails() {
-    this.tracks.clear();
-    this.dirty = true;
-  }
-
-  /** Show only some kinds. @param {ArrayLike<boolean | number>} mask by kind; kinds that it lacks are shown */
-  setVisible(mask) {
-    for (let kind = 0; kind < KINDS; kind++) this.uniforms.uMask.value[kind] = kind >= mask.length || mask[kind] ? 1 : 0;
+    this.flock.tracks.clear();
     this.dirty = true;
   }
 
   /**
-   * Colour balls by something other than their kind, such as the basin they are in. Marks and visibility stay.
+   * Show only some kinds.
+   * @param {ArrayLike<boolean | number>} mask by kind; kinds that it lacks are shown
+   */
+  setVisible(mask) {
+    for (let kind = 0; kind < KINDS; kind++)
+      this.uniforms.uMask.value[kind] = kind >= mask.length || mask[kind] ? 1 : 0;
+    this.dirty = true;
+  }
+
+  /**
+   * Colour balls by something other than their kind, such as the basin they are in. Marks and visibility
+   * stay.
    * @param {Uint8Array | null} colours of each ball, a place in the colours; null for the kinds again
    */
   recolour(colours) {
-    this.tracks.recolour(colours);
+    this.flock.tracks.recolour(colours);
     this.dirty = true;
   }
 
   /** Explain one ball by arrows on the surface, or none. @param {Explained | null} ball */
   setOverlay(ball) {
-    const [low, high] = this.range;
-    this.overlay.explain(ball, high - low);
+    this.overlay.explain(ball);
     this.dirty = true;
   }
 
@@ -254,18 +213,19 @@ export class Scene {
    * @returns {number} its number, or -1
    */
   nearest(clientX, clientY, radius = 14) {
-    if (!this.surface || this.tracks.first) return -1;
+    if (!this.surface || this.flock.tracks.first) return -1;
     const box = this.canvas.getBoundingClientRect();
     const look = { mix: this.mix, mask: this.uniforms.uMask.value, lift: this.uniforms.uRadius.value };
     const at = { x: clientX - box.left, y: clientY - box.top, width: box.width, height: box.height, radius };
-    return nearestBall(this.eye.camera, this.surface, this.tracks, look, at);
+    return nearestBall(this.eye.camera, this.surface, this.flock.tracks, look, at);
   }
 
   /**
    * A place of the terrain on the canvas.
    * @param {number} x in the window @param {number} y in the window
    * @param {number} [lift] above the surface, in units of the scene
-   * @returns {[number, number, boolean]} pixels of CSS from the canvas's upper left corner; whether it can be seen
+   * @returns {[number, number, boolean]} pixels of CSS from the canvas's upper left corner; whether it can be
+   *   seen
    */
   project(x, y, lift = 0) {
     if (!this.surface) return [0, 0, false];
@@ -274,19 +234,10 @@ export class Scene {
     return [(across * 0.5 + 0.5) * this.width, (0.5 - up * 0.5) * this.height, seen];
   }
 
-  /** From the terrain's coordinates to the window. @param {number} x @param {number} y @returns {[number, number]} */
-  toWindow(x, y) {
-    const [x0, x1, y0, y1] = this.bounds;
-    return [(2 * (x - x0)) / (x1 - x0) - 1, (2 * (y - y0)) / (y1 - y0) - 1];
-  }
-
-  /** From the window to the terrain's coordinates. @param {number} x @param {number} y @returns {[number, number]} */
-  toBounds(x, y) {
-    const [x0, x1, y0, y1] = this.bounds;
-    return [x0 + ((x + 1) / 2) * (x1 - x0), y0 + ((y + 1) / 2) * (y1 - y0)];
-  }
-
-  /** Where the eye is, in plain numbers; setting takes what it knows and leaves out the rest. @returns {CameraState} */
+  /**
+   * Where the eye is, in plain numbers; setting takes what it knows and leaves out the rest.
+   * @returns {CameraState}
+   */
   get camera() {
     return this.eye.state;
   }
@@ -344,10 +295,8 @@ export class Scene {
     const moved = this.eye.update() || this.moved;
     if (!always && !moved && !this.dirty && share === this.mix) return false;
     this.mix = share;
-    this.uniforms.uMix.value = share;
-    this.tracks.age(share);
     if (moved) this.#size();
-    if (this.trails) updateTrails(this.trails, this.tracks, this.pixelRatio);
+    this.flock.update(share, { dots: this.pixelRatio, weight: this.weight });
     this.renderer.render(this.stage, this.eye.camera);
     if (moved) for (const scale of this.scales) scale.update(this.eye.camera, this.width, this.height);
     this.dirty = false;
@@ -369,23 +318,22 @@ export class Scene {
   /** The picture with its background and axes, as PNG. @returns {Promise<Blob>} */
   async toBlob() {
     this.render(this.mix, true);
-    const places = (this.scales[0]?.places(this.eye.camera, this.width, this.height) ?? []).filter(({ shown }) => shown);
+    const places = (this.scales[0]?.places(this.eye.camera, this.width, this.height) ?? []).filter(
+      ({ shown }) => shown,
+    );
     return picture(this.canvas, { theme: this.theme, ratio: this.pixelRatio, places, flat: this.eye.flat });
   }
 
   /** Give everything back, the canvas's context too: the canvas cannot be used again. */
   dispose() {
     this.watch.disconnect();
+    this.hand?.dispose();
     this.canvas.removeEventListener('webglcontextlost', this.#lose);
     this.canvas.removeEventListener('webglcontextrestored', this.#regain);
     this.lost = true;
-    this.eye.dispose();
-    this.#removeMoving();
-    for (const part of /** @type {import('three').Mesh[]} */ ([...this.ground.children, ...this.overlay.parts])) {
-      part.geometry.dispose();
-      part.material.dispose();
-    }
-    this.tracks.dispose();
+    this.flock.dispose();
+    const ground = /** @type {import('three').Mesh[]} */ (this.block.children);
+    release([...ground, ...this.overlay.parts]);
     this.overlay.dispose();
     const { uHeights, uShade, uRamp } = this.uniforms;
     for (const texture of [uHeights.value, uShade.value, uRamp.value]) texture.dispose();
@@ -394,16 +342,16 @@ export class Scene {
     this.renderer.forceContextLoss();
   }
 
-  /** @type {boolean | undefined} whether the ticks have to be placed anew */
+  /** Whether the ticks have to be placed anew. */
   moved = true;
-  /** @type {import('three').Mesh | undefined} */
-  trails = undefined;
+  /** Of the trails. */
+  weight = 1;
 
   /** What depends on the canvas's size, the zoom, and the number of balls. */
   #size() {
     const { uPixels, uRadius } = this.uniforms;
     uPixels.value = this.eye.pixels;
-    const radius = radiusOf(this.tracks.count);
+    const radius = radiusOf(this.flock.tracks.count);
     if (!this.eye.flat || !this.height) {
       uRadius.value = radius;
       return;
@@ -411,17 +359,8 @@ export class Scene {
     // On a map balls have a size on the screen, which grows more slowly than the map.
     const side = Math.min(this.width, this.height);
     const pixels = (radius / 0.0165) * 3.1 * Math.min(2.2, Math.max(0.85, Math.sqrt(side / 300)));
+    this.weight = Math.min(1, Math.max(0.6, side / 700));
     uRadius.value = (pixels * this.pixelRatio) / this.eye.pixels;
-  }
-
-  #removeMoving() {
-    this.stage.remove(...this.moving);
-    for (const part of this.moving) {
-      part.geometry.dispose();
-      part.material.dispose();
-    }
-    this.moving = [];
-    this.trails = undefined;
   }
 
   #lose = () => {

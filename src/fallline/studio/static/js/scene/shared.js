@@ -74,6 +74,15 @@ vec3 place(vec2 p) {
   return vec3(p.x, height(p), -p.y);
 }
 
+// On the screen, a little nearer to the eye than it is, so that what lies on the terrain is not cut by it.
+vec4 onScreen(vec3 point, float nearer) {
+  vec4 view = modelViewMatrix * vec4(point, 1.0);
+  vec4 screen = projectionMatrix * view;
+  vec4 moved = projectionMatrix * (view + vec4(0.0, 0.0, nearer, 0.0));
+  screen.z = moved.z / moved.w * screen.w;
+  return screen;
+}
+
 vec3 slopeAt(vec2 p) {
   float e = 0.008;
   float across = height(p - vec2(e, 0.0)) - height(p + vec2(e, 0.0));
@@ -148,7 +157,8 @@ export function makeUniforms() {
 /**
  * A material that shares the scene's uniforms.
  * @param {Record<string, {value: any}>} uniforms
- * @param {{vertex: string, fragment: string, transparent?: boolean, depthWrite?: boolean, depthTest?: boolean}} parts
+ * @param {{vertex: string, fragment: string, transparent?: boolean, depthWrite?: boolean, depthTest?:
+ *   boolean}} parts
  */
 export function material(uniforms, { vertex, fragment, ...options }) {
   return new RawShaderMaterial({

@@ -67,10 +67,8 @@ export function makeSurface(uniforms, { mode, quality }) {
   const side = mode === 'map' ? 2 : quality === 'high' ? 257 : 129;
   const geometry = new BufferGeometry();
   geometry.setIndex(new BufferAttribute(gridIndex(side), 1));
-  const mesh = new Mesh(
-    geometry,
-    material({ ...uniforms, uSide: { value: side } }, { vertex: VERTEX, fragment: FRAGMENT }),
-  );
+  const look = { vertex: VERTEX, fragment: FRAGMENT, depthWrite: mode === 'block' };
+  const mesh = new Mesh(geometry, material({ ...uniforms, uSide: { value: side } }, look));
   mesh.frustumCulled = false;
   return mesh;
 }

@@ -1,5 +1,7 @@
 // @ts-check
-/** The numbers along the axes: HTML beside the canvas, sharp and readable, kept in place as the block turns. */
+/**
+ * The numbers along the axes: HTML beside the canvas, sharp and readable, kept in place as the block turns.
+ */
 import { Vector3 } from 'three';
 import { BASE } from 'fallline/scene/block';
 
@@ -84,7 +86,9 @@ export class Ticks {
         whiteSpace: 'nowrap',
         willChange: 'transform',
         color: this.flat ? '#eef2f7' : name ? 'var(--text)' : 'var(--muted)',
-        font: name ? 'italic 500 14px Georgia, "Times New Roman", serif' : '400 10.5px var(--mono, monospace)',
+        font: name
+          ? 'italic 500 14px Georgia, "Times New Roman", serif'
+          : '400 10.5px var(--mono, monospace)',
         textShadow: this.flat ? '0 0 3px rgba(5, 10, 20, .9), 0 0 1px rgba(5, 10, 20, .9)' : 'none',
       });
       this.element.append(span);
@@ -110,7 +114,12 @@ export class Ticks {
         point.set(tick.axis === 0 ? tick.at : 0, 0, tick.axis === 0 ? 0 : -tick.at).project(camera);
         const x = tick.axis === 0 ? (point.x * 0.5 + 0.5) * width : 14;
         const y = tick.axis === 0 ? height - 9 : (0.5 - point.y * 0.5) * height;
-        return { ...tick, x, y, shown: x > 24 === (tick.axis === 0) && x < width - 8 && y > 8 && y < height - (tick.axis ? 20 : 0) };
+        return {
+          ...tick,
+          x,
+          y,
+          shown: x > 24 === (tick.axis === 0) && x < width - 8 && y > 8 && y < height - (tick.axis ? 20 : 0),
+        };
       }
       if (tick.axis === 0) point.set(tick.at, BASE, front * out);
       else point.set(side * out, BASE, -tick.at);

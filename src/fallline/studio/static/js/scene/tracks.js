@@ -2,8 +2,8 @@
 /**
  * Where the balls are and were: one array texture, read by the shaders of balls, shadows and trails alike.
  *
- * A frame costs one upload of 8 bytes a ball. The last two layers hold the last two frames, between which balls
- * are drawn; the layers before them are a ring of older places, the trails.
+ * A frame costs one upload of 8 bytes a ball. The last two layers hold the last two frames, between which
+ * balls are drawn; the layers before them are a ring of older places, the trails.
  */
 import {
   BufferGeometry,
@@ -62,7 +62,10 @@ export class Tracks {
     this.count = count;
     this.wide = Math.max(1, Math.min(count, WIDEST));
     this.tall = Math.max(1, Math.ceil(count / this.wide));
-    this.samples = Math.max(2, Math.min(MOST_SAMPLES, Math.floor(MOST_SEGMENTS[quality] / Math.max(1, count))));
+    this.samples = Math.max(
+      2,
+      Math.min(MOST_SAMPLES, Math.floor(MOST_SEGMENTS[quality] / Math.max(1, count))),
+    );
     /** So many frames for a sample: few samples still make a long trail. */
     this.stride = Math.ceil(MOST_SAMPLES / this.samples / (quality === 'low' ? 3 : 1));
     this.layer = 2 * this.wide * this.tall;
@@ -96,16 +99,21 @@ export class Tracks {
       uPhase: { value: 0 },
       uCount: { value: count },
     };
-    this.clear();
+    /** Whether no frame has come yet. */
+    this.first = true;
+    /** Whether trails are to begin with the next frame. */
+    this.fresh = true;
+    this.filled = 0;
+    this.newest = 0;
+    this.waited = 0;
   }
 
-  /** Forget the trails, and where the balls were. */
+  /** Forget the trails; the balls stay where they are. */
   clear() {
+    this.fresh = true;
     this.filled = 0;
-    this.newest = this.samples - 1;
     this.waited = 0;
-    this.first = true;
-    this.uniforms.uFilled.value = 0;
+    this.#ring();
   }
 
   /**
@@ -133,11 +141,14 @@ export class Tracks {
       this.#write(xy, uNow.value);
       this.#write(xy, uBefore.value);
       this.first = false;
+      this.fresh = false;
       return;
     }
     // The ring takes the places that are left now, so that no trail runs ahead of its ball.
     this.waited += 1;
-    if (this.waited >= this.stride || this.filled === 0) {
+    if (this.fresh) {
+      this.fresh = false;
+    } else if (this.waited >= this.stride || this.filled === 0) {
       this.#keep(uNow.value * this.layer);
       this.waited = 0;
     }
@@ -159,6 +170,7 @@ export class Tracks {
       this.#write(samples[older === last ? i : Math.round((i * last) / older)], this.newest);
     }
     this.filled = older;
+    this.fresh = false;
     this.#ring();
     this.#write(samples[last], this.uniforms.uNow.value);
     this.#write(samples[last], this.uniforms.uBefore.value);
@@ -179,6 +191,7 @@ export class Tracks {
     }
     this.filled = older;
     this.first = other.first;
+    this.fresh = other.fresh;
     this.#ring();
     this.#gather(other.places, other.uniforms.uNow.value * other.layer, from, this.uniforms.uNow.value);
     this.#gather(other.places, other.uniforms.uBefore.value * other.layer, from, this.uniforms.uBefore.value);

@@ -7,8 +7,8 @@ import { TRACKS } from 'fallline/scene/tracks';
 /** @typedef {import('fallline/scene/shared').Uniforms} Uniforms */
 /** @typedef {import('fallline/scene/tracks').Tracks} Tracks */
 
-// Four vertices a segment; segments in order of age, the youngest first, all balls of one age together: what is
-// filled of the trails is then the beginning of one range.
+// Four vertices a segment; segments in order of age, the youngest first, all balls of one age together: what
+// is filled of the trails is then the beginning of one range.
 const VERTEX = /* glsl */ `
 ${HEIGHT}
 ${TRACKS}
@@ -56,8 +56,8 @@ void main() {
   if (tail_out) tail = edge(head, tail);
 
   vec3 lift = vec3(0.0, uRadius * 0.35, 0.0);
-  vec4 first = projectionMatrix * modelViewMatrix * vec4(place(head) + lift, 1.0);
-  vec4 second = projectionMatrix * modelViewMatrix * vec4(place(tail) + lift, 1.0);
+  vec4 first = onScreen(place(head) + lift, 0.015);
+  vec4 second = onScreen(place(tail) + lift, 0.015);
   vec2 way = (second.xy / second.w - first.xy / first.w) * uHalf;
   float far = length(way);
   vec2 along = far > 1e-4 ? way / far : vec2(1.0, 0.0);
@@ -67,7 +67,6 @@ void main() {
   float age = steps == 0.0 ? 0.0 : min(1.0, (steps - 1.0 + uPhase) / float(uSamples - 1));
   float width = uWidth * (1.0 - 0.65 * age);
   end.xy += vec2(-along.y, along.x) * side * (width + 1.0) / uHalf * end.w;
-  end.z -= 0.0006 * end.w;
   gl_Position = end;
   vAcross = side * (width + 1.0);
   vColour = vec4(mix(uColours[look.y], vec3(1.0), 0.12), 0.92 * uStrength * pow(1.0 - age, 1.6));
@@ -105,11 +104,7 @@ export function makeTrails(uniforms, tracks) {
   const geometry = new BufferGeometry();
   geometry.setIndex(new BufferAttribute(index, 1));
   geometry.setDrawRange(0, 0);
-  const own = {
-    uWidth: { value: 1 },
-    // Many trails are fainter each, so that the terrain stays visible.
-    uStrength: { value: Math.min(1, (600 / Math.max(1, count)) ** 0.55) },
-  };
+  const own = { uWidth: { value: 1 }, uStrength: { value: 1 } };
   const trails = new Mesh(
     geometry,
     material(
@@ -123,12 +118,17 @@ export function makeTrails(uniforms, tracks) {
 }
 
 /**
- * Set what a frame changes: how much is filled, and the width in pixels.
+ * Set what a frame changes: how much is filled, and how wide and strong the ribbons are.
  * @param {Mesh} trails
  * @param {Tracks} tracks
- * @param {number} dots pixels of the device for one of CSS
+ * @param {{dots: number, weight: number}} look dots: pixels of the device for one of CSS; weight: 1, or less
+ *   on a small map
  */
-export function updateTrails(trails, tracks, dots) {
-  trails.geometry.setDrawRange(0, 6 * tracks.count * tracks.filled);
-  trails.material.uniforms.uWidth.value = (tracks.count > 1500 ? 0.75 : 1) * dots;
+export function updateTrails(trails, tracks, { dots, weight }) {
+  const { count, filled } = tracks;
+  const { uWidth, uStrength } = trails.material.uniforms;
+  trails.geometry.setDrawRange(0, 6 * count * filled);
+  uWidth.value = (count > 1500 ? 0.75 : 1) * dots * weight;
+  // Many trails are fainter each, so that the terrain stays visible.
+  uStrength.value = Math.min(1, (600 / Math.max(1, count)) ** 0.55) * weight;
 }

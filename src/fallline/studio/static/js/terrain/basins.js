@@ -7,7 +7,7 @@ import { swatch } from 'fallline/terrain/marks';
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {{x: number, y: number, value: number, shares: (number|null)[], all?: number|null}} Basin */
 
-/** Told apart on the terrain and from each other; the last one is for a ball that is in no basin. */
+/** Told apart on the terrain and from each other. */
 export const BASIN_COLOURS = [
   '#ffd166',
   '#ff6b6b',
@@ -24,13 +24,28 @@ export const BASIN_COLOURS = [
   '#d980fa',
   '#c8b273',
   '#9fb4d8',
-  '#76808f',
 ];
-const NOWHERE = BASIN_COLOURS.length - 1;
+const NOWHERE = '#76808f';
+/** Colours that a scene can tell apart. */
+const KINDS = 16;
 
-/** @param {number} label of a basin, -1 for none */
-export function basinKind(label) {
-  return label < 0 ? NOWHERE : label % NOWHERE;
+/**
+ * The colours of a scene where balls are coloured by basin: first those of the racers, then the basins', last
+ * that of no basin.
+ * @param {string[]} racers
+ */
+export function basinColours(racers) {
+  const room = KINDS - racers.length - 1;
+  return [...racers, ...BASIN_COLOURS.slice(0, room), NOWHERE];
+}
+
+/**
+ * The place of a basin in those colours; where there are more basins than colours they come round again.
+ * @param {number} label of a basin, -1 for none
+ * @param {number} racers how many
+ */
+function kindOf(label, racers) {
+  return label < 0 ? KINDS - 1 : racers + (label % (KINDS - racers - 1));
 }
 
 /** Which basin a place belongs to, from the engine's map of them. */
@@ -42,18 +57,21 @@ export class BasinMap {
   }
 
   /**
-   * The kind of each ball, an index into the colours.
+   * The place of each ball's colour in `basinColours`.
    * @param {Float32Array} positions normalised to [-1, 1]
-   * @param {Uint8Array} kinds to fill
+   * @param {number} racers how many
+   * @returns {Uint8Array}
    */
-  fill(positions, kinds) {
+  kinds(positions, racers) {
+    const kinds = new Uint8Array(positions.length / 2);
     const { grid, labels } = this;
     for (let ball = 0; ball < kinds.length; ball += 1) {
       const column = Math.round((positions[2 * ball] * 0.5 + 0.5) * (grid - 1));
       const row = Math.round((positions[2 * ball + 1] * 0.5 + 0.5) * (grid - 1));
       const inside = column >= 0 && row >= 0 && column < grid && row < grid;
-      kinds[ball] = basinKind(inside ? labels[row * grid + column] : -1);
+      kinds[ball] = kindOf(inside ? labels[row * grid + column] : -1, racers);
     }
+    return kinds;
   }
 }
 
@@ -107,9 +125,10 @@ export class BasinTable {
         h('th', { scope: 'col', title: racer.name, 'aria-label': racer.name }, swatch(racer)),
       );
     }
+    const colours = basinColours(racers.map((racer) => racer.colour));
     minima.forEach((basin, index) => {
       const chip = h('i', { class: 'chip' });
-      chip.style.background = BASIN_COLOURS[basinKind(index)];
+      chip.style.background = colours[kindOf(index, racers.length)];
       const place = `${short3(basin.x)}, ${short3(basin.y)}`;
       this.body.append(
         h(

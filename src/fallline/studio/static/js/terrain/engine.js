@@ -12,7 +12,7 @@ import { MOST_BALLS, MOST_DROPS, racerOf, startMessage } from 'fallline/terrain/
  * @property {(surface: Surface, same: boolean) => void} onbegin a run starts; `same` if the surface is
  * @property {(heights: Float32Array) => void} onheights
  * @property {() => void} onracers
- * @property {(changed: boolean) => void} onmove balls have moved; `changed` if their number has
+ * @property {() => void} onmove balls have moved
  * @property {(step: number, row: Float32Array) => void} onrow
  * @property {(samples: Float32Array[]) => void} ontrails
  * @property {(labels: Float32Array) => void} onbasinmap
@@ -46,6 +46,8 @@ export class Engine {
     /** @type {{racer: number, ball: number}|null} */
     this.inspected = null;
     this.basins = false;
+    /** Racers of the run before, on the same surface. @type {import('fallline/terrain/race').RacerFacts[]} */
+    this.before = [];
   }
 
   /** Start a run as the setup has it. */
@@ -238,13 +240,14 @@ export class Engine {
     const { race, listener } = this;
     if (message.type === 'surface') {
       const before = race.surface;
-      const key = (/** @type {Surface} */ one) => `${one.name} ${one.formula} ${one.bounds.flat().join()}`;
+      const key = (/** @type {Surface} */ one) => `${one.name} ${one.formula} ${one.bounds.join()}`;
       const same = before !== null && key(before) === key(message);
+      this.before = same ? race.racers : [];
       race.begin(message);
       listener.onbegin(message, same);
     } else if (message.type === 'racers') {
       if (race.surface && message.run === race.run) {
-        race.racers = message.racers;
+        race.racers = this.remembered(message.racers);
         listener.onracers();
       }
     } else if (message.type === 'forked') {
@@ -255,6 +258,20 @@ export class Engine {
     } else {
       listener.onmessage(message);
     }
+  }
+
+  /**
+   * Racers with the honest rate that is known, also when another rate is set now.
+   * @param {any[]} told whose `honest` says whether the rate they started with was searched
+   * @returns {import('fallline/terrain/race').RacerFacts[]}
+   */
+  remembered(told) {
+    const now = this.race.racers;
+    return told.map((one, index) => {
+      const before = this.before.find((other) => other.optimizer === one.optimizer && other.honest);
+      const found = one.honest ? one.rate : (before?.honest ?? null);
+      return { ...one, honest: now.length ? (now[index]?.honest ?? null) : found };
+    });
   }
 
   /** @param {import('fallline/wire').Frame} frame */
@@ -278,7 +295,8 @@ export class Engine {
         race.measure(row);
         listener.onrow(row[0], row);
       }
-      listener.onmove(race.move(frame.step, frame.data));
+      race.move(frame.step, frame.data);
+      listener.onmove();
     }
   }
 }

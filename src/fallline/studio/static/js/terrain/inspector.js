@@ -7,6 +7,7 @@ import { swatch } from 'fallline/terrain/marks';
 
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {import('fallline/terrain/marks').Face} Face */
+/** @typedef {{kind: 'symbols'|'numbers', name: string, axis?: string, mathml: string}} Line */
 /**
  * @typedef {object} Ball as the engine tells of it
  * @property {number} racer
@@ -21,7 +22,7 @@ import { swatch } from 'fallline/terrain/marks';
  * @property {number} rate
  * @property {number|null} limit
  * @property {'safe'|'edge'|'explode'|'none'} verdict
- * @property {{mathml: string, text?: string, label?: string}[]} lines
+ * @property {Line[]} lines
  */
 
 /** What an optimizer remembers that is never negative: shown as squares, whose areas are the numbers. */
@@ -44,6 +45,8 @@ export class Inspector {
     this.pinned = false;
     this.drawn = 0;
     this.linesDrawn = 0;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.late = undefined;
     this.hint = h('p', { class: 'empty', t: 'terrain.inspect_hint' });
     this.heading = h('h3', {});
     this.pin = button(services, { label: 'terrain.release', icon: '\u2715', onclick: options.onrelease });
@@ -149,10 +152,10 @@ export class Inspector {
   }
 }
 
-/** @param {{mathml: string, text?: string, label?: string}} one */
+/** A line of the rule: in symbols, or with the numbers of one axis. @param {Line} one */
 function line(one) {
-  const label = one.label ?? one.text;
-  return h('div', { class: 'equation' }, label ? h('span', { class: 'note' }, label) : null, mathml(one.mathml));
+  const axis = one.axis ? h('i', {}, one.axis) : null;
+  return h('div', { class: `equation ${one.kind}` }, axis, mathml(one.mathml));
 }
 
 /** Two signed numbers as bars from a middle. @param {number[]|null|undefined} values */

@@ -9,9 +9,6 @@ import { Pointer } from 'fallline/terrain/pointer';
 /** @typedef {import('fallline/terrain/race').Race} Race */
 /** @typedef {import('fallline/terrain/inspector').Ball} Ball */
 
-/** The longest arrow of a gradient, in half widths of the window. */
-const LONGEST_ARROW = 0.34;
-
 export class Picture {
   /**
    * @param {Services} services
@@ -31,11 +28,14 @@ export class Picture {
       pixelRatio: services.pixelRatio,
       reduced: services.reduced(),
     });
-    this.pointer = new Pointer(this.canvas, this.scene, hands, { turns: mode === 'block' });
     this.ticks = h('div', { class: 'ticks', 'aria-hidden': 'true' });
     this.scene.ticks(this.ticks);
-    this.parts = [this.canvas, this.ticks, this.pointer.over];
-    this.n = -1;
+    this.element = h('div', { class: 'picture' }, this.canvas, this.ticks);
+    this.pointer = new Pointer(this.element, this.scene, hands, { turns: mode === 'block' });
+    this.element.append(this.pointer.over);
+    /** Balls of each racer, as the scene has them. */
+    this.each = 0;
+    this.racers = 0;
   }
 
   /**
@@ -52,26 +52,30 @@ export class Picture {
     const marks = [...surface.minima.map(mark('minimum')), ...surface.saddles.map(mark('saddle'))];
     this.scene.setMarks(marks.filter(({ x, y }) => Math.abs(x) <= 1 && Math.abs(y) <= 1));
     this.scene.setOverlay(null);
-    this.n = -1;
+    this.racers = 0;
   }
 
   /**
    * Balls have moved.
    * @param {Race} race
-   * @param {Uint8Array} kinds
    * @param {boolean} trails
    */
-  move(race, kinds, trails) {
-    if (race.n !== this.n) {
-      this.n = race.n;
-      this.scene.setBalls(race.n, kinds);
-      if (trails && race.samples.length > 1) {
-        this.scene.setTrails(race.samples.slice(0, -1));
-      }
+  move(race, trails) {
+    if (race.each !== this.each || race.racers.length !== this.racers) {
+      const grown = this.racers === race.racers.length && this.each > 0;
+      this.scene.setBalls(race.n, race.kinds(), grown ? race.numbersBefore(this.each) : undefined);
+      this.each = race.each;
+      this.racers = race.racers.length;
     }
     this.scene.push(race.positions);
-    if (!trails) {
-      this.scene.clearTrails();
+    this.showTrails(trails);
+  }
+
+  /** @param {boolean} on */
+  showTrails(on) {
+    if (this.scene.trails && this.scene.trails.visible !== on) {
+      this.scene.trails.visible = on;
+      this.scene.dirty = true;
     }
   }
 
@@ -81,30 +85,27 @@ export class Picture {
    * @param {Race} race
    */
   look(ball, race) {
-    this.scene.setOverlay(ball && ball.place.every(Number.isFinite) ? overlay(ball, race) : null);
+    this.scene.setOverlay(ball && ball.place.every((part) => Number.isFinite(part)) ? overlay(ball, race) : null);
   }
 }
 
 /**
+ * In the window [-1, 1]², where the scene draws: slopes grow with the window's width, curvatures with its square.
  * @param {Ball} ball
  * @param {Race} race
+ * @returns {import('fallline/scene/overlay').Explained}
  */
 function overlay(ball, race) {
   const [a, b, c, d] = race.bounds;
-  const place = race.normal(ball.place[0], ball.place[1]);
-  const next = ball.next.every(Number.isFinite) ? race.normal(ball.next[0], ball.next[1]) : place;
-  const slope = [ball.gradient[0] * (b - a), ball.gradient[1] * (d - c)];
-  const surface = race.surface;
-  const height = surface ? Math.abs(surface.high - surface.low) || 1 : 1;
-  // The slope across the whole window against the terrain's height; steep ones all look steep.
-  const steep = Math.hypot(...slope) / height;
-  const length = LONGEST_ARROW * Math.tanh(0.6 * steep);
-  const away = [ball.gradient[0] / (b - a), ball.gradient[1] / (d - c)];
-  const scale = length / (Math.hypot(...away) || 1);
+  const half = [(b - a) / 2, (d - c) / 2];
+  const { values, vectors } = ball.hessian ?? { values: [], vectors: [] };
+  const axes = vectors.map((vector) => [vector[0] / half[0], vector[1] / half[1]]);
   return {
-    place,
-    gradient: /** @type {[number, number]} */ ([away[0] * scale, away[1] * scale]),
-    next,
-    ellipse: ball.hessian,
+    place: race.normal(ball.place[0], ball.place[1]),
+    gradient: [ball.gradient[0] * half[0], ball.gradient[1] * half[1]],
+    next: race.normal(ball.next[0], ball.next[1]),
+    ellipse: ball.hessian
+      ? { values: values.map((value, at) => value / (Math.hypot(...axes[at]) ** 2 || 1)), vectors: axes }
+      : undefined,
   };
 }

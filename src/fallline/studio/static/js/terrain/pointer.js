@@ -7,48 +7,47 @@ import { svg } from 'fallline/dom';
 /**
  * @typedef {object} Hands
  * @property {() => Tool} tool
+ * @property {() => boolean} choosing is a place being asked for?
  * @property {(place: {x: number, y: number}) => void} ondrop normalised
  * @property {(place: {x: number, y: number}, radius: number) => void} onscatter normalised
  * @property {(ball: number) => void} onhover -1 for none
  * @property {(ball: number) => void} onpin
- * @property {() => void} onmoved the camera has moved
  */
 
 const CLICK = 5;
 const REACH = 12;
 const TOUCH_REACH = 26;
-const TURN = 0.0062;
-/** A scatter that was hardly dragged has this radius. */
+/** A scatter that was not dragged has this radius, in half widths of the window. */
+const RADIUS = 0.12;
 const LEAST_RADIUS = 0.02;
 const CORNERS = 48;
 
 export class Pointer {
   /**
-   * @param {HTMLCanvasElement} canvas
+   * The scene turns itself when it is dragged. The listeners here are on the element around its canvas, so that
+   * a drag that scatters can be kept from it.
+   * @param {HTMLElement} frame around the canvas
    * @param {Scene} scene
    * @param {Hands} hands
-   * @param {{turns: boolean}} options whether a drag turns the camera
+   * @param {{turns: boolean}} options whether a drag turns the scene
    */
-  constructor(canvas, scene, hands, options) {
-    this.canvas = canvas;
+  constructor(frame, scene, hands, options) {
     this.scene = scene;
     this.hands = hands;
     this.turns = options.turns;
-    this.over = svg('svg', { class: 'over', 'aria-hidden': 'true' });
     this.outline = svg('path', { class: 'scatter' });
-    this.over.append(this.outline);
-    /** Pointers that are down. @type {Map<number, {x: number, y: number}>} */
-    this.down = new Map();
+    this.over = svg('svg', { class: 'over', 'aria-hidden': 'true' }, this.outline);
+    /** Pointers that are down. @type {Set<number>} */
+    this.down = new Set();
     /** @type {{x: number, y: number, moved: boolean, scatter: {x: number, y: number}|null, touch: boolean}|null} */
     this.drag = null;
-    this.spread = 0;
-    canvas.addEventListener('pointerdown', (event) => this.pressed(event));
-    canvas.addEventListener('pointermove', (event) => this.moved(event));
-    canvas.addEventListener('pointerup', (event) => this.released(event));
-    canvas.addEventListener('pointercancel', (event) => this.cancelled(event));
-    canvas.addEventListener('pointerleave', () => this.hands.onhover(-1));
-    canvas.addEventListener('contextmenu', (event) => event.preventDefault());
-    canvas.addEventListener('wheel', (event) => this.wheeled(event), { passive: false });
+    this.radius = LEAST_RADIUS;
+    const first = { capture: true };
+    frame.addEventListener('pointerdown', (event) => this.pressed(event), first);
+    frame.addEventListener('pointermove', (event) => this.moved(event), first);
+    frame.addEventListener('pointerup', (event) => this.released(event), first);
+    frame.addEventListener('pointercancel', (event) => this.cancelled(event), first);
+    frame.addEventListener('pointerleave', () => this.hands.onhover(-1));
   }
 
   /** @param {PointerEvent} event */
@@ -56,40 +55,35 @@ export class Pointer {
     if (event.button > 0) {
       return;
     }
-    this.canvas.setPointerCapture(event.pointerId);
-    this.down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    this.down.add(event.pointerId);
+    this.hands.onhover(-1);
     if (this.down.size > 1) {
-      this.drag = null;
-      this.outline.removeAttribute('d');
-      this.spread = this.fingers();
+      // Two fingers are for the scene: they zoom.
+      this.forget();
       return;
     }
     const tool = this.hands.tool();
-    const scatters = event.shiftKey || tool === 'scatter' || (!this.turns && tool === 'orbit');
+    const scatters = event.shiftKey || tool === 'scatter' || (!this.turns && tool !== 'inspect');
     const scatter = scatters ? this.scene.pick(event.clientX, event.clientY) : null;
-    const touch = event.pointerType === 'touch';
-    this.drag = { x: event.clientX, y: event.clientY, moved: false, scatter, touch };
-    this.hands.onhover(-1);
+    this.drag = {
+      x: event.clientX,
+      y: event.clientY,
+      moved: false,
+      scatter,
+      touch: event.pointerType === 'touch',
+    };
+    if (scatter) {
+      /** @type {Element} */ (event.target).setPointerCapture(event.pointerId);
+      event.stopPropagation();
+    }
   }
 
   /** @param {PointerEvent} event */
   moved(event) {
-    const before = this.down.get(event.pointerId);
-    if (!before) {
+    if (!this.down.has(event.pointerId)) {
       if (!this.down.size && event.pointerType !== 'touch') {
         this.hands.onhover(this.scene.nearest(event.clientX, event.clientY, REACH));
       }
-      return;
-    }
-    const by = { x: event.clientX - before.x, y: event.clientY - before.y };
-    this.down.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.down.size > 1) {
-      const spread = this.fingers();
-      if (this.spread && spread && this.turns) {
-        this.scene.zoom(this.spread / spread);
-        this.hands.onmoved();
-      }
-      this.spread = spread;
       return;
     }
     if (!this.drag) {
@@ -97,79 +91,56 @@ export class Pointer {
     }
     const far = Math.hypot(event.clientX - this.drag.x, event.clientY - this.drag.y);
     this.drag.moved ||= far > CLICK;
-    if (!this.drag.moved) {
-      return;
-    }
-    if (this.drag.scatter) {
-      this.draw(this.drag.scatter, this.radius(event));
-    } else if (this.turns) {
-      this.scene.orbit(-by.x * TURN, -by.y * TURN);
-      this.hands.onmoved();
+    if (this.drag.moved && this.drag.scatter) {
+      const to = this.scene.pick(event.clientX, event.clientY);
+      if (to) {
+        this.radius = Math.hypot(to.x - this.drag.scatter.x, to.y - this.drag.scatter.y);
+      }
+      this.draw(this.drag.scatter, this.radius);
     }
   }
 
   /** @param {PointerEvent} event */
   released(event) {
     this.down.delete(event.pointerId);
-    const drag = this.drag;
-    this.drag = null;
-    this.outline.removeAttribute('d');
+    const { drag } = this;
+    this.forget();
     if (!drag) {
       return;
     }
     const tool = this.hands.tool();
     if (drag.scatter && (drag.moved || event.shiftKey || tool === 'scatter')) {
-      this.hands.onscatter(drag.scatter, Math.max(LEAST_RADIUS, drag.moved ? this.radius(event) : 0.12));
-      return;
+      this.hands.onscatter(drag.scatter, drag.moved ? Math.max(LEAST_RADIUS, this.radius) : RADIUS);
+    } else if (!drag.moved) {
+      this.clicked(event, tool, drag.touch);
     }
-    if (drag.moved) {
-      return;
-    }
-    const reach = drag.touch ? TOUCH_REACH : REACH;
+  }
+
+  /**
+   * @param {PointerEvent} event
+   * @param {Tool} tool
+   * @param {boolean} touch
+   */
+  clicked(event, tool, touch) {
+    const reach = touch ? TOUCH_REACH : REACH;
     const ball = tool === 'drop' ? -1 : this.scene.nearest(event.clientX, event.clientY, reach);
-    if (ball >= 0) {
+    const place = this.scene.pick(event.clientX, event.clientY);
+    if (ball >= 0 && !this.hands.choosing()) {
       this.hands.onpin(ball);
-    } else if (tool !== 'inspect') {
-      const place = this.scene.pick(event.clientX, event.clientY);
-      if (place) {
-        this.hands.ondrop(place);
-      }
+    } else if (place && (tool !== 'inspect' || this.hands.choosing())) {
+      this.hands.ondrop(place);
     }
   }
 
   /** @param {PointerEvent} event */
   cancelled(event) {
     this.down.delete(event.pointerId);
+    this.forget();
+  }
+
+  forget() {
     this.drag = null;
     this.outline.removeAttribute('d');
-  }
-
-  /** @param {WheelEvent} event */
-  wheeled(event) {
-    if (!this.turns) {
-      return;
-    }
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 16 : 1;
-    this.scene.zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY * lines)) * 0.0022));
-    this.hands.onmoved();
-  }
-
-  /** The distance between two fingers. */
-  fingers() {
-    const [one, two] = [...this.down.values()];
-    return one && two ? Math.hypot(one.x - two.x, one.y - two.y) : 0;
-  }
-
-  /** How far a scatter has been dragged, normalised. @param {PointerEvent} event */
-  radius(event) {
-    const from = this.drag?.scatter ?? null;
-    const to = this.scene.pick(event.clientX, event.clientY);
-    if (!from || !to) {
-      return this.last ?? LEAST_RADIUS;
-    }
-    this.last = Math.hypot(to.x - from.x, to.y - from.y);
-    return this.last;
   }
 
   /**
@@ -178,9 +149,8 @@ export class Pointer {
    * @param {number} radius
    */
   draw(centre, radius) {
-    this.last = radius;
     const parts = [];
-    for (let corner = 0; corner <= CORNERS; corner += 1) {
+    for (let corner = 0; corner < CORNERS; corner += 1) {
       const angle = (2 * Math.PI * corner) / CORNERS;
       const x = Math.max(-1, Math.min(1, centre.x + radius * Math.cos(angle)));
       const y = Math.max(-1, Math.min(1, centre.y + radius * Math.sin(angle)));

@@ -7,15 +7,15 @@
  * @property {string|null} name
  * @property {string} title
  * @property {string} [about]
- * @property {string|null} [formula]
+ * @property {string|null} [formula] as typed, or in TeX where the surface has a name
  * @property {string} [mathml]
- * @property {number[]|number[][]} bounds
+ * @property {number[]} bounds x0, x1, y0, y1
  * @property {string[]} axes
  * @property {number} grid
  * @property {{x: number, y: number, value: number}[]} minima
  * @property {{x: number, y: number, value: number}[]} saddles
- * @property {number} low
- * @property {number} high
+ * @property {number|null} low
+ * @property {number|null} high
  */
 /** @typedef {{value: any, low?: number, high?: number, log?: boolean, static?: boolean}} Setting */
 /**
@@ -39,7 +39,6 @@
 
 /** Numbers that a row of metrics has for each racer. */
 export const PER_RACER = 5;
-const MOST_SAMPLES = 72;
 
 export class Race {
   constructor() {
@@ -52,10 +51,8 @@ export class Race {
     this.racers = [];
     this.step = 0;
     this.frames = 0;
-    /** Normalised to [-1, 1], racer by racer. */
+    /** Normalised to [-1, 1], racer by racer. @type {Float32Array} */
     this.positions = new Float32Array(0);
-    /** Where the balls were, oldest first. @type {Float32Array[]} */
-    this.samples = [];
     /** @type {Standing[]} */
     this.standings = [];
   }
@@ -64,12 +61,11 @@ export class Race {
   begin(surface) {
     this.surface = surface;
     this.run = surface.run;
-    const [a, b, c, d] = /** @type {number[]} */ (surface.bounds.flat());
+    const [a, b, c, d] = surface.bounds;
     this.bounds = [a, b, c, d];
     this.racers = [];
     this.step = 0;
     this.positions = new Float32Array(0);
-    this.samples = [];
     this.standings = [];
   }
 
@@ -88,25 +84,14 @@ export class Race {
   }
 
   /**
-   * Take new positions; where balls were added, the samples before are laid out anew.
+   * Take new positions.
    * @param {number} step
    * @param {Float32Array} positions
-   * @returns {boolean} whether the number of balls has changed
    */
   move(step, positions) {
-    const before = this.positions.length;
-    const changed = before !== positions.length;
-    if (changed && before && this.racers.length) {
-      this.samples = this.samples.map((sample) => widened(sample, positions.length, this.racers.length));
-    }
     this.step = step;
     this.frames += 1;
     this.positions = positions;
-    this.samples.push(positions);
-    if (this.samples.length > MOST_SAMPLES) {
-      this.samples.shift();
-    }
-    return changed;
   }
 
   /**
@@ -141,6 +126,18 @@ export class Race {
     return kinds;
   }
 
+  /**
+   * The number that each ball had when there were fewer, or more, of them; -1 for one that was not there.
+   * @param {number} before balls of each racer then
+   */
+  numbersBefore(before) {
+    const each = this.each;
+    return Int32Array.from({ length: this.n }, (_, ball) => {
+      const own = ball % each;
+      return own < before ? Math.floor(ball / each) * before + own : -1;
+    });
+  }
+
   /** @param {number} x @param {number} y @returns {[number, number]} in [-1, 1] */
   normal(x, y) {
     const [a, b, c, d] = this.bounds;
@@ -160,20 +157,4 @@ export class Race {
       return before.length ? `${racer.title} ${before.length + 1}` : racer.title;
     });
   }
-}
-
-/**
- * Positions of fewer balls laid out as those of more, racer by racer; who was not there is nowhere.
- * @param {Float32Array} sample
- * @param {number} length
- * @param {number} racers
- */
-function widened(sample, length, racers) {
-  const out = new Float32Array(length).fill(NaN);
-  const from = sample.length / racers;
-  const to = length / racers;
-  for (let racer = 0; racer < racers; racer += 1) {
-    out.set(sample.subarray(racer * from, racer * from + Math.min(from, to)), racer * to);
-  }
-  return out;
 }

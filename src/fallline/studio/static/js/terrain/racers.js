@@ -27,6 +27,8 @@ const ICONS = {
   add: 'M8 3.5v9M3.5 8h9',
 };
 const MOST_DECAY = 0.2;
+/** Milliseconds after a move of the hand in which what the engine answers is not yet what is wanted. */
+const HELD = 700;
 
 /** @param {keyof typeof ICONS} name */
 function icon(name) {
@@ -81,7 +83,11 @@ class Card {
     this.shares = h('div', { class: 'shares', role: 'img' }, h('i', { class: 'safe' }), h('i', { class: 'edge' }), h('i', { class: 'explode' }));
     /** @type {Record<string, {value: any}>} */
     this.controls = {};
+    this.rule = h('div', { class: 'rule' }, facts.mathml ? mathml(facts.mathml) : null);
     this.settings = h('div', { class: 'settings' });
+    this.touched = 0;
+    this.settings.addEventListener('input', () => this.hold());
+    this.rate.element.addEventListener('input', () => this.hold());
     this.fill(index, actions);
     this.element = h(
       'div',
@@ -93,6 +99,8 @@ class Card {
     );
     this.element.setAttribute('aria-label', face.name);
     this.element.style.setProperty('--c', face.colour);
+    /** @type {'safe'|'edge'|'explode'|null} */
+    this.verdict = null;
     this.setVisible(state.visible);
     this.setOpen(state.open);
     this.showHonest(facts.rate);
@@ -100,10 +108,7 @@ class Card {
 
   /** @param {number} index @param {Actions} actions */
   fill(index, actions) {
-    if (this.facts.mathml) {
-      this.settings.append(h('div', { class: 'rule' }, mathml(this.facts.mathml)));
-    }
-    this.settings.append(this.honest);
+    this.settings.append(this.rule, this.honest);
     for (const [name, about] of Object.entries(this.facts.settings)) {
       const label = `terrain.setting_${name}`;
       const control = about.static
@@ -134,6 +139,10 @@ class Card {
     this.settings.append(decay.element);
   }
 
+  hold() {
+    this.touched = performance.now();
+  }
+
   toggleMore() {
     this.setOpen(this.settings.hidden);
   }
@@ -150,10 +159,26 @@ class Card {
     this.element.classList.toggle('off', !visible);
   }
 
-  /** @param {number} rate */
-  setRate(rate) {
-    this.rate.value = rate;
-    this.showHonest(rate);
+  /**
+   * What the engine has; while a hand is on a slider, that knows better.
+   * @param {RacerFacts} facts
+   * @param {boolean} visible
+   */
+  update(facts, visible) {
+    this.setVisible(visible);
+    if (facts.mathml !== this.facts.mathml) {
+      this.rule.replaceChildren(...(facts.mathml ? [mathml(facts.mathml)] : []));
+    }
+    this.facts = facts;
+    if (performance.now() - this.touched < HELD) {
+      return;
+    }
+    this.rate.value = facts.rate;
+    this.showHonest(facts.rate);
+    for (const [name, about] of Object.entries(facts.settings)) {
+      this.controls[name].value = about.value;
+    }
+    this.controls.decay.value = facts.decay;
   }
 
   /** @param {number} rate */
@@ -173,6 +198,7 @@ class Card {
     const known = kinds.some((kind) => limit[kind] > 0);
     const most = kinds.reduce((best, kind) => (limit[kind] > limit[best] ? kind : best), kinds[0]);
     // Said once, when it changes: a verdict that is written anew twenty times a second cannot be read out.
+    /** @type {'safe'|'edge'|'explode'|null} */
     const verdict = known ? most : null;
     if (verdict !== this.verdict) {
       this.verdict = verdict;
@@ -242,20 +268,12 @@ export class Racers {
    */
   show(facts, faces, visible) {
     const settled = JSON.stringify([
-      facts.map((one) => [one.optimizer, one.honest, one.mathml, rateRange(one), Object.keys(one.settings)]),
+      facts.map((one) => [one.optimizer, rateRange(one), Object.keys(one.settings)]),
       faces,
       this.services.language(),
     ]);
     if (settled === this.made) {
-      this.cards.forEach((card, index) => {
-        card.facts = facts[index];
-        card.setRate(facts[index].rate);
-        card.setVisible(visible[index]);
-        for (const [name, about] of Object.entries(facts[index].settings)) {
-          card.controls[name].value = about.value;
-        }
-        card.controls.decay.value = facts[index].decay;
-      });
+      this.cards.forEach((card, index) => card.update(facts[index], visible[index]));
       return;
     }
     this.made = settled;

@@ -127,7 +127,7 @@ export class Side {
       h(
         'div',
         { class: 'side' },
-        section('terrain.map', h('div', { class: 'map' }, ...this.picture.parts)),
+        section('terrain.map', h('div', { class: 'map' }, this.picture.element)),
         h('div', { class: 'tabbed' }, this.tabs, ...Object.values(this.panels)),
       ),
     );

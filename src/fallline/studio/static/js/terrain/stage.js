@@ -2,8 +2,7 @@
 /** The middle of the view: the block with its balls, what is written over it, and the timeline under it. */
 import { clear, h, svg } from 'fallline/dom';
 import { gradient } from 'fallline/palette';
-import { scaleOf, valueAt } from 'fallline/scene/relief';
-import { loss, short } from 'fallline/terrain/format';
+import { setting } from 'fallline/terrain/format';
 import { Legend } from 'fallline/terrain/legend';
 import { Picture } from 'fallline/terrain/picture';
 import { Timeline } from 'fallline/terrain/timeline';
@@ -73,7 +72,7 @@ export class Stage {
     this.element = h(
       'div',
       { class: 'stage' },
-      ...this.picture.parts,
+      this.picture.element,
       this.legend.element,
       h('div', { class: 'tool-row' }, tools, h('div', { class: 'toolbar' }, this.trails, home)),
       this.bar,
@@ -117,21 +116,16 @@ export class Stage {
     this.hint.classList.toggle('urgent', choosing);
   }
 
-  /**
-   * The bar beside the terrain, with the values at its colours.
-   * @param {Float32Array} heights
-   */
-  setScale(heights) {
-    const scale = scaleOf(heights);
+  /** The bar beside the terrain, with the values at its colours. */
+  setScale() {
     clear(this.bar);
     const ramp = h('i', {});
     ramp.style.background = gradient();
     this.bar.append(ramp, h('b', { t: 'terrain.loss' }));
     for (let place = 0; place < BAR_LABELS; place += 1) {
-      const height = place / (BAR_LABELS - 1);
-      const value = valueAt(scale, height);
-      const label = h('span', {}, Math.abs(value) < 1000 ? loss(value).replace(/(\.\d)\d+$/, '$1') : short(value));
-      label.style.bottom = `${100 * height}%`;
+      const share = place / (BAR_LABELS - 1);
+      const label = h('span', {}, level(this.picture.scene.valueAt(share)));
+      label.style.bottom = `${100 * share}%`;
       this.bar.append(label);
     }
   }
@@ -173,4 +167,9 @@ export class Stage {
       this.description.textContent = this.legend.spoken(race, names);
     }
   }
+}
+
+/** A value at the bar: three digits are enough there. @param {number} value */
+function level(value) {
+  return setting(Math.abs(value) < 1e-9 ? 0 : value);
 }

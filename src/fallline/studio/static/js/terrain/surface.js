@@ -110,10 +110,7 @@ export class SurfaceChoice {
     if (listed && surface.mathml) {
       this.formula.append(mathml(surface.mathml));
     }
-    this.field.hidden = listed && !surface.formula;
-    if (listed) {
-      this.text.value = surface.formula ?? '';
-    }
+    this.field.hidden = listed;
   }
 
   /** @param {number[]} bounds */

@@ -51,12 +51,18 @@ export class Timeline {
 
   /**
    * The run as the engine remembers it.
-   * @param {{first: number, last: number, forks?: number[]}} message
+   * @param {{first: number, last: number}} message
    */
   known(message) {
     this.first = message.first;
     this.last = message.last;
-    this.forks = (message.forks ?? []).map((fork) => (typeof fork === 'number' ? fork : Number(fork)));
+    this.update();
+  }
+
+  /** The future after a step was given up for another. @param {number} step */
+  fork(step) {
+    this.forks = [...this.forks.filter((fork) => fork < step), step];
+    this.last = step;
     this.update();
   }
 

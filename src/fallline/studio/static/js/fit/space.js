@@ -1,0 +1,408 @@
+// @ts-check
+/**
+ * The parameter space of a line: its loss over slope and intercept with the path of the descent on it, and the
+ * gradients of single points around the ball. The relief is the scene's, everything else a 2-D canvas above it.
+ */
+import { h } from 'fallline/dom';
+import { Scene } from 'fallline/scene/scene';
+import { faded } from 'fallline/fit/plane';
+
+/** @typedef {import('fallline/services').Services} Services */
+/** @typedef {import('fallline/fit/state').State} State */
+
+const MOST_PATH = 4000;
+/** How far the cloud of gradients reaches at first, as a share of the window. */
+const REACH = 0.16;
+const NEAR = 10;
+
+/** The round number 1, 2 or 5 times a power of ten below another. @param {number} value */
+function roundBelow(value) {
+  const ten = 10 ** Math.floor(Math.log10(value));
+  return ([5, 2].find((factor) => factor * ten <= value) ?? 1) * ten;
+}
+
+export class Space {
+  /**
+   * @param {HTMLElement} element to fill
+   * @param {Services} services
+   * @param {{start: (place: number[]) => void, pointed: (place: number[] | null) => void,
+   *   hovered: (point: number) => void, scaled: () => void}} told
+   */
+  constructor(element, services, told) {
+    this.element = element;
+    this.services = services;
+    this.told = told;
+    /** @type {'map' | 'block'} */
+    this.mode = 'map';
+    /** @type {Scene | null} */
+    this.scene = null;
+    this.overlay = h('canvas', { class: 'over', 'aria-hidden': 'true' });
+    this.ticks = h('div', { class: 'ticks' });
+    this.trouble = h('p', { class: 'trouble note', hidden: true });
+    /** @type {HTMLCanvasElement} */
+    this.canvas = h('canvas', { role: 'img' });
+    element.append(this.canvas, this.overlay, this.ticks, this.trouble);
+    /** @type {{heights: Float32Array, grid: number, bounds: number[]} | null} */
+    this.surface = null;
+    /** @type {State | null} */
+    this.state = null;
+    /** @type {number[]} w, b by turns */
+    this.path = [];
+    /** @type {number[] | null} */
+    this.best = null;
+    /** The points that the gradients of the cloud belong to. @type {ArrayLike<number>} */
+    this.cloud = [];
+    this.showCloud = true;
+    this.full = true;
+    /** How many times longer than a step of plain descent the arrows are. */
+    this.stretch = 0;
+    this.hovered = -1;
+    /** @type {number[] | null} */
+    this.pointed = null;
+    this.colour = '#ff5d5d';
+    this.dirty = true;
+    /** @type {{x: number, y: number} | null} where the pointer went down */
+    this.pressed = null;
+    this.camera = /** @type {Record<string, number> | null} */ (null);
+  }
+
+  /** Make the scene, once there is room for it. */
+  open() {
+    if (this.scene || !this.element.clientWidth) return;
+    const { theme, quality, pixelRatio, reduced } = this.services;
+    if (this.canvas.dataset.used) {
+      // A canvas whose context was given back cannot be used again.
+      const fresh = h('canvas', { role: 'img', 'aria-label': this.canvas.getAttribute('aria-label') });
+      this.canvas.replaceWith(fresh);
+      this.canvas = fresh;
+    }
+    this.canvas.dataset.used = 'yes';
+    try {
+      this.scene = new Scene(this.canvas, { mode: this.mode, theme: theme(), quality, pixelRatio, reduced: reduced() });
+    } catch (error) {
+      this.trouble.textContent = error instanceof Error ? error.message : String(error);
+      this.trouble.hidden = false;
+      return;
+    }
+    if (this.mode === 'block' && this.camera) this.scene.camera = this.camera;
+    this.scene.onmove = () => {
+      this.camera = this.scene?.camera ?? null;
+      this.services.touched();
+    };
+    this.scene.ticks(this.ticks);
+    if (this.surface) this.scene.setSurface({ ...this.surface, axes: ['w', 'b'] });
+    this.listen(this.canvas);
+    this.resize();
+  }
+
+  close() {
+    this.scene?.dispose();
+    this.scene = null;
+  }
+
+  /** @param {'map' | 'block'} mode */
+  setMode(mode) {
+    if (mode === this.mode) return;
+    this.mode = mode;
+    this.close();
+    this.open();
+    this.dirty = true;
+  }
+
+  /** @param {HTMLCanvasElement} canvas */
+  listen(canvas) {
+    canvas.addEventListener('pointerdown', (event) => {
+      this.pressed = { x: event.clientX, y: event.clientY };
+    });
+    canvas.addEventListener('pointerup', (event) => {
+      const still = this.pressed && Math.hypot(event.clientX - this.pressed.x, event.clientY - this.pressed.y) < 5;
+      const place = still ? this.place(event) : null;
+      this.pressed = null;
+      if (place) this.told.start(place);
+    });
+    canvas.addEventListener('pointermove', (event) => {
+      this.point(event.buttons ? null : this.place(event));
+      this.hoverCloud(event);
+    });
+    canvas.addEventListener('pointerleave', () => {
+      this.point(null);
+      this.hover(-1);
+    });
+  }
+
+  /** The slope and intercept under the pointer. @param {PointerEvent} event @returns {number[] | null} */
+  place(event) {
+    const found = this.scene?.pick(event.clientX, event.clientY);
+    return found && this.scene ? this.scene.toBounds(found.x, found.y) : null;
+  }
+
+  /** @param {number[] | null} place */
+  point(place) {
+    this.pointed = place;
+    this.dirty = true;
+    this.told.pointed(place);
+  }
+
+  /** @param {PointerEvent} event */
+  hoverCloud(event) {
+    const box = this.overlay.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let best = -1;
+    let least = NEAR * NEAR;
+    for (let i = 0; this.showCloud && this.state && 2 * i < this.state.cloud.length; i += 1) {
+      const end = this.arrow(this.state.cloud[2 * i], this.state.cloud[2 * i + 1]);
+      const away = end ? (end[0] - x) ** 2 + (end[1] - y) ** 2 : Infinity;
+      if (away < least) {
+        best = i;
+        least = away;
+      }
+    }
+    this.hover(best < 0 ? -1 : this.cloud[best]);
+  }
+
+  /** @param {number} point */
+  hover(point) {
+    if (point !== this.hovered) {
+      this.hovered = point;
+      this.dirty = true;
+      this.told.hovered(point);
+    }
+  }
+
+  /** @param {Float32Array} data four bounds, then the heights @param {number} grid */
+  setSurface(data, grid) {
+    this.surface = { bounds: Array.from(data.subarray(0, 4)), heights: data.slice(4), grid };
+    this.scene?.setSurface({ ...this.surface, axes: ['w', 'b'] });
+    this.dirty = true;
+  }
+
+  /** A run begins. */
+  begin() {
+    this.path = [];
+    this.state = null;
+    this.stretch = 0;
+    this.dirty = true;
+  }
+
+  /** @param {State} state */
+  push(state) {
+    this.state = state;
+    const [w, b] = state.parameters;
+    this.path.push(w, b);
+    if (this.path.length > 2 * MOST_PATH) {
+      // Every other place of the older half: the way there needs fewer of them.
+      const half = this.path.length / 2;
+      this.path = this.path.filter((_, i) => i >= half || i % 4 < 2);
+    }
+    if (!this.stretch && this.surface) this.measure();
+    this.dirty = true;
+  }
+
+  /** Find a length for the arrows, once a run, so that a shrinking gradient is seen to shrink. */
+  measure() {
+    if (!this.state || !this.surface) return;
+    const { cloud, rate } = this.state;
+    const [w0, w1] = this.surface.bounds;
+    const lengths = Array.from({ length: cloud.length / 2 }, (_, i) => Math.hypot(cloud[2 * i], cloud[2 * i + 1]));
+    const typical = lengths.sort((a, b) => a - b)[Math.floor(0.7 * lengths.length)] ?? 0;
+    if (!(typical > 0) || !(rate > 0)) return;
+    this.stretch = roundBelow((REACH * (w1 - w0)) / (typical * rate));
+    this.told.scaled();
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !height) return;
+    const ratio = this.services.pixelRatio;
+    this.overlay.width = Math.round(width * ratio);
+    this.overlay.height = Math.round(height * ratio);
+    this.scene?.resize();
+    this.dirty = true;
+  }
+
+  retheme() {
+    this.scene?.setTheme(this.services.theme());
+    this.dirty = true;
+  }
+
+  /** A place on the canvas, null outside the window. @param {number} w @param {number} b */
+  project(w, b) {
+    if (!this.scene || !Number.isFinite(w) || !Number.isFinite(b)) return null;
+    const [x, y] = this.scene.toWindow(w, b);
+    if (this.mode === 'block' && (Math.abs(x) > 1 || Math.abs(y) > 1)) return null;
+    if (Math.abs(x) > 30 || Math.abs(y) > 30) return null;
+    const [px, py] = this.scene.project(x, y, this.mode === 'block' ? 0.012 : 0);
+    return [px, py];
+  }
+
+  /** Where the stretched step along a gradient leads to. @param {number} gw @param {number} gb */
+  arrow(gw, gb) {
+    if (!this.state) return null;
+    const [w, b] = this.state.parameters;
+    const size = this.state.rate * this.stretch;
+    return this.project(w - size * gw, b - size * gb);
+  }
+
+  draw() {
+    this.open();
+    const moved = this.scene?.render() ?? false;
+    if (!this.dirty && !moved) return;
+    this.dirty = false;
+    const context = /** @type {CanvasRenderingContext2D} */ (this.overlay.getContext('2d'));
+    const ratio = this.services.pixelRatio;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    if (!this.scene || !this.surface) return;
+    this.drawBest(context);
+    this.drawPath(context);
+    if (this.showCloud) this.drawCloud(context);
+    this.drawBall(context);
+    this.drawPointed(context);
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  drawBest(context) {
+    const at = this.best ? this.project(this.best[0], this.best[1]) : null;
+    if (!at) return;
+    const cross = (/** @type {string} */ colour, /** @type {number} */ width) => {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(at[0] - 5, at[1] - 5);
+      context.lineTo(at[0] + 5, at[1] + 5);
+      context.moveTo(at[0] - 5, at[1] + 5);
+      context.lineTo(at[0] + 5, at[1] - 5);
+      context.stroke();
+    };
+    cross('#05080ed0', 4);
+    cross('#ffffff', 1.6);
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  drawPath(context) {
+    const { path } = this;
+    const trace = (/** @type {string} */ colour, /** @type {number} */ width) => {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.lineJoin = 'round';
+      context.beginPath();
+      let down = false;
+      for (let i = 0; i < path.length; i += 2) {
+        const at = this.project(path[i], path[i + 1]);
+        if (at && down) context.lineTo(at[0], at[1]);
+        else if (at) context.moveTo(at[0], at[1]);
+        down = at !== null;
+      }
+      context.stroke();
+    };
+    trace('#05080e90', 4);
+    trace(this.colour, 2);
+    // Where there are few steps, each is seen.
+    if (path.length > 160) return;
+    context.fillStyle = this.colour;
+    for (let i = 0; i < path.length; i += 2) {
+      const at = this.project(path[i], path[i + 1]);
+      if (!at) continue;
+      context.beginPath();
+      context.arc(at[0], at[1], 2.4, 0, 7);
+      context.fill();
+    }
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  drawCloud(context) {
+    const { state } = this;
+    if (!state || !this.stretch) return;
+    const chosen = this.full ? null : new Set(state.rows);
+    const from = this.project(state.parameters[0], state.parameters[1]);
+    if (!from) return;
+    for (let i = 0; 2 * i < state.cloud.length; i += 1) {
+      const end = this.arrow(state.cloud[2 * i], state.cloud[2 * i + 1]);
+      if (!end) continue;
+      const point = this.cloud[i];
+      const mine = chosen?.has(point) ?? false;
+      const alone = point === this.hovered;
+      if (alone || mine) {
+        context.strokeStyle = alone ? '#ffffff' : '#ffb454b0';
+        context.lineWidth = alone ? 1.6 : 1;
+        context.beginPath();
+        context.moveTo(from[0], from[1]);
+        context.lineTo(end[0], end[1]);
+        context.stroke();
+      }
+      context.beginPath();
+      context.arc(end[0], end[1], alone ? 4 : mine ? 3.2 : 2.1, 0, 7);
+      context.fillStyle = alone ? '#ffffff' : mine ? '#ffb454' : '#f4f7fbb8';
+      context.fill();
+      context.strokeStyle = '#05080ea0';
+      context.lineWidth = 0.8;
+      context.stroke();
+    }
+    this.drawArrow(context, from, this.arrow(state.gradient[0], state.gradient[1]), '#ffffff');
+    if (chosen) this.drawArrow(context, from, this.arrow(state.batchGradient[0], state.batchGradient[1]), '#ffb454');
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number[]} from @param {number[] | null} to @param {string} colour
+   */
+  drawArrow(context, from, to, colour) {
+    if (!to) return;
+    const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+    const length = Math.hypot(dx, dy);
+    if (length < 3) return;
+    const [ux, uy] = [dx / length, dy / length];
+    const head = Math.min(8, length);
+    for (const [paint, width] of /** @type {[string, number][]} */ ([['#05080ec0', 5], [colour, 2.4]])) {
+      context.strokeStyle = paint;
+      context.lineWidth = width;
+      context.lineCap = 'round';
+      context.beginPath();
+      context.moveTo(from[0], from[1]);
+      context.lineTo(to[0], to[1]);
+      context.moveTo(to[0] - head * (ux + 0.5 * uy), to[1] - head * (uy - 0.5 * ux));
+      context.lineTo(to[0], to[1]);
+      context.lineTo(to[0] - head * (ux - 0.5 * uy), to[1] - head * (uy + 0.5 * ux));
+      context.stroke();
+    }
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  drawBall(context) {
+    const { state } = this;
+    const at = state ? this.project(state.parameters[0], state.parameters[1]) : null;
+    if (!state || !at) return;
+    const next = this.project(state.parameters[0] + state.update[0], state.parameters[1] + state.update[1]);
+    if (next && Math.hypot(next[0] - at[0], next[1] - at[1]) > 3) {
+      context.strokeStyle = '#ffffffd0';
+      context.lineWidth = 1.4;
+      context.beginPath();
+      context.arc(next[0], next[1], 4.5, 0, 7);
+      context.stroke();
+    }
+    const glow = context.createRadialGradient(at[0] - 2, at[1] - 2.5, 0.5, at[0], at[1], 7.5);
+    glow.addColorStop(0, '#ffffff');
+    glow.addColorStop(0.45, this.colour);
+    glow.addColorStop(1, this.colour);
+    context.beginPath();
+    context.arc(at[0], at[1], 7, 0, 7);
+    context.fillStyle = glow;
+    context.fill();
+    context.strokeStyle = '#05080e';
+    context.lineWidth = 1.6;
+    context.stroke();
+  }
+
+  /** @param {CanvasRenderingContext2D} context */
+  drawPointed(context) {
+    const at = this.pointed ? this.project(this.pointed[0], this.pointed[1]) : null;
+    if (!at) return;
+    context.strokeStyle = faded('#ffffff', 0.9);
+    context.lineWidth = 1.4;
+    context.setLineDash([3, 3]);
+    context.beginPath();
+    context.arc(at[0], at[1], 8, 0, 7);
+    context.stroke();
+    context.setLineDash([]);
+  }
+}

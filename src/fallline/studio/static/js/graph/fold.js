@@ -1,0 +1,148 @@
+// @ts-check
+/** A long drawing from left to right, folded into rows like a text. */
+import { rounded, smooth } from 'fallline/graph/routes';
+
+/** @typedef {import('fallline/graph/routes').Point} Point */
+/** @typedef {import('fallline/graph/layout').Plan} Plan */
+/** @typedef {import('fallline/graph/layout').Placed} Placed */
+
+const GUTTER = 26;
+const LANE = 9;
+const MARGIN = 14;
+
+/** Lengths of rows that will do, as shares of the length aimed at. */
+const SHORT = 0.7;
+const LONG = 1.12;
+
+/**
+ * @typedef {{cut: number, crossing: number}} Gap between two columns of boxes, and how many lines cross it
+ */
+
+/**
+ * @param {Plan} plan from left to right
+ * @param {number} rows how many there are to be, about
+ * @returns {Placed}
+ */
+export function fold(plan, rows) {
+  const cuts = cutsOf(plan, rows);
+  const starts = [0, ...cuts];
+  const ends = [...cuts, plan.width];
+  const rowAt = (/** @type {number} */ x) => {
+    const row = cuts.findIndex((cut) => x < cut);
+    return row < 0 ? cuts.length : row;
+  };
+  /** @type {Map<string, number>} */
+  const rowOf = new Map(plan.boxes.map((box) => [box.key, rowAt(box.x)]));
+  const row = (/** @type {string} */ key) => rowOf.get(key) ?? 0;
+  const bounds = boundsOf(plan, rowAt, starts.length);
+  const leaving = starts.map((_, r) => plan.lines.filter((line) => row(line.from) === r && row(line.to) > r));
+  /** @type {number[]} */
+  const tops = [];
+  let y = MARGIN;
+  for (let r = 0; r < starts.length; r += 1) {
+    tops.push(y);
+    y += bounds[r].bottom - bounds[r].top + GUTTER + LANE * leaving[r].length;
+  }
+  const lanes = Math.max(...leaving.map((lines) => lines.length));
+  const left = MARGIN + LANE * lanes + 8;
+  const moved = (/** @type {Point} */ p, /** @type {number} */ r) => ({
+    x: p.x - bounds[r].left + left, y: p.y - bounds[r].top + tops[r],
+  });
+  const right = left + Math.max(...bounds.map((one) => one.right - one.left)) + 8;
+
+  /** @type {Placed['routes']} */
+  const routes = new Map();
+  for (const line of plan.lines) {
+    const [from, to] = [row(line.from), row(line.to)];
+    const own = rowAt(line.label.x) >= to ? to : from;
+    const label = moved(line.label, own);
+    const target = moved(line.end, to);
+    if (from === to) {
+      routes.set(line.key, {
+        path: smooth(line.points.map((p) => moved(p, from)), true), end: target, label, room: line.room,
+      });
+      continue;
+    }
+    const lane = leaving[from].indexOf(line);
+    const before = line.points.filter((p) => p.x < ends[from]).map((p) => moved(p, from));
+    const after = line.points.filter((p) => p.x >= starts[to]).map((p) => moved(p, to));
+    const last = before[before.length - 1];
+    const first = after[0] ?? target;
+    const gutter = tops[from] + bounds[from].bottom - bounds[from].top + GUTTER / 2 + LANE * (lane + 0.5) - 4;
+    const outer = right + LANE * lane;
+    const inner = left - 12 - LANE * lane;
+    const enter = { x: Math.min(left - 6, first.x - 4), y: first.y };
+    const corners = [
+      last, { x: outer, y: last.y }, { x: outer, y: gutter }, { x: inner, y: gutter }, { x: inner, y: first.y }, enter,
+    ];
+    routes.set(line.key, {
+      path: `${smooth(before, true)}${rounded(corners)}${smooth([enter, ...after], true).replace(/^M[^C]*/, '')}`,
+      end: target, label, room: line.room,
+    });
+  }
+  return {
+    direction: 'LR', width: right + LANE * lanes + MARGIN, height: y - GUTTER + MARGIN,
+    boxes: new Map(plan.boxes.map((box) => [box.key, moved(box, row(box.key))])), rows: rowOf, routes,
+  };
+}
+
+/**
+ * Where to cut: near the wished length, where the fewest lines are cut.
+ * @param {Plan} plan @param {number} rows
+ * @returns {number[]}
+ */
+function cutsOf(plan, rows) {
+  const gaps = gapsOf(plan);
+  const wished = plan.width / rows;
+  /** @type {number[]} */
+  const cuts = [];
+  let start = 0;
+  while (plan.width - start > LONG * wished) {
+    const near = gaps.filter(({ cut }) => cut > start + SHORT * wished && cut < start + LONG * wished);
+    const ahead = gaps.find(({ cut }) => cut > start + 0.4 * wished);
+    const cost = (/** @type {Gap} */ gap) => gap.crossing + Math.abs(gap.cut - start - wished) / wished;
+    const best = near.sort((a, b) => cost(a) - cost(b))[0] ?? ahead;
+    if (!best) {
+      break;
+    }
+    cuts.push(best.cut);
+    start = best.cut;
+  }
+  return cuts;
+}
+
+/** @param {Plan} plan @returns {Gap[]} */
+function gapsOf(plan) {
+  const columns = [...new Set(plan.boxes.map((box) => Math.round(box.x)))].sort((a, b) => a - b);
+  const edge = (/** @type {number} */ column) => Math.min(
+    ...plan.boxes.filter((box) => Math.round(box.x) === column).map((box) => box.x - box.width / 2),
+  );
+  const middles = new Map(plan.boxes.map((box) => [box.key, box.x]));
+  return columns.slice(1).map((column) => {
+    // Right before a column, so that the numbers of a line stay at the end of their row.
+    const cut = edge(column) - 6;
+    const crossing = plan.lines.filter((line) =>
+      (middles.get(line.from) ?? 0) < cut && (middles.get(line.to) ?? 0) > cut).length;
+    return { cut, crossing };
+  });
+}
+
+/** The room that each row takes. @param {Plan} plan @param {(x: number) => number} rowAt @param {number} count */
+function boundsOf(plan, rowAt, count) {
+  const bounds = Array.from({ length: count }, () => ({ left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity }));
+  const take = (/** @type {Point} */ p, /** @type {number} */ r, /** @type {number} */ w, /** @type {number} */ over, /** @type {number} */ under) => {
+    const one = bounds[r];
+    one.left = Math.min(one.left, p.x - w);
+    one.right = Math.max(one.right, p.x + w);
+    one.top = Math.min(one.top, p.y - over);
+    one.bottom = Math.max(one.bottom, p.y + under);
+  };
+  for (const box of plan.boxes) {
+    // A frame around an open layer has a heading.
+    take(box, rowAt(box.x), box.width / 2 + 10, box.height / 2 + 24, box.height / 2 + 10);
+  }
+  for (const { label, room } of plan.lines) {
+    take(label, rowAt(label.x), room.width / 2 + 4, room.over, room.under);
+  }
+  return bounds;
+}

@@ -81,14 +81,13 @@ def name_of(page: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory) -> dict[str, str]:
-    """The variables that commands run under; compiled programs are shared between pages."""
+def environment() -> dict[str, str]:
+    """The variables that commands run under."""
     commands = Path(sys.executable).parent
     kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
     return {
         **kept,
         "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-        "FALLLINE_CACHE": str(tmp_path_factory.getbasetemp() / "programs"),
         "COLUMNS": "88",
         "PYTHONIOENCODING": "utf-8",
     }

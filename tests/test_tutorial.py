@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fallline.descent.cache import LIMIT
+
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "tutorials"
 SCRIPT = FOLDER / "from_a_scan_to_mnist.py"
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -44,6 +46,13 @@ def printed_by(folder: Path, **variables: str) -> str:
     """What the script prints as a process of its own."""
     kept = {k: v for k, v in os.environ.items() if k != "FALLLINE_DATA"}
     kept |= {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    # Two thirds of a run is compiling, and most programs are the same whatever the digits.
+    kept |= {
+        "JAX_COMPILATION_CACHE_DIR": str(Path(os.environ["FALLLINE_CACHE"], "tutorial")),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(LIMIT),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.02",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
     done = subprocess.run(
         [sys.executable, str(SCRIPT)],
         cwd=folder,

@@ -52,7 +52,8 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*COMMAND, *words],
         cwd=folder,
-        env=dict(os.environ),
+        # A killed process may leave half a program behind: no other test's command shall find it.
+        env={**os.environ, "FALLLINE_CACHE": str(folder / "programs")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -504,7 +504,7 @@ def test_lock_step_takes_exactly_so_many_frames(view, out):
     assert out.last("advanced")["step"] == 15
     frames = out.frames[before:]
     assert [frame.step for frame in frames] == [3, 6, 9, 12, 15]
-    assert all(frame.kind == FIT_STATE and len(frame.scalars) == 18 for frame in frames)
+    assert all(frame.kind == FIT_STATE and len(frame.scalars) == 24 for frame in frames)
 
 
 def test_a_live_change_of_the_optimizer_goes_on_from_the_parameters(view, out):

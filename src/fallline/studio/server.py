@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import functools
 import hashlib
 import html
 import json
@@ -231,7 +230,6 @@ def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
-@functools.cache
 def _modules() -> dict[str, str]:
     """Bare names of the page's modules -> addresses."""
     static = files("fallline.studio") / "static"

@@ -37,8 +37,20 @@ _CALL = 64
 
 _NO_END = 2**31 - 1
 
-FIELDS = ("step", "epoch", "batch_loss", "full_loss", "learning_rate", "gradient_norm")
-"""What is told of every step; the full loss where a step begins an epoch, NaN elsewhere."""
+FIELDS = (
+    "step",
+    "epoch",
+    "batch_loss",
+    "full_loss",
+    "learning_rate",
+    "gradient_norm",
+    "w",
+    "b",
+)
+"""What is told of every step, all of it from before its update.
+
+The full loss where a step begins an epoch, w and b of a line where a call begins; NaN elsewhere.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +151,7 @@ class Descent:
             count: how many.
 
         Returns:
-            Float64, shape (steps taken, 6): see `FIELDS`. Epochs are counted from 1, steps from 0.
+            Float64, shape (steps taken, 8): see `FIELDS`. Epochs are counted from 1, steps from 0.
         """
         parts: list[np.ndarray] = []
         while count > 0 and not self.blew_up:
@@ -147,6 +159,7 @@ class Descent:
             wish = count if self.plan.full else min(count, self.plan.steps - first)
             full_loss = np.nan if self.plan.full or first else self.full_loss()
             before = self.place().iteration
+            here = self.line() if self.settings.two else None
             recorded = self._painted_call(wish) if self._painted else self._call(first, wish)
             taken = self.place().iteration - before
             rows = np.full((taken, len(FIELDS)), np.nan)
@@ -159,6 +172,8 @@ class Descent:
                 rows[:, 3] = rows[:, 2]
             elif taken:
                 rows[0, 3] = full_loss
+            if taken and here is not None:
+                rows[0, 6:] = here
             parts.append(rows)
             count -= taken
         return np.concatenate(parts) if parts else np.zeros((0, len(FIELDS)))
@@ -231,6 +246,11 @@ class Descent:
         shape = self._painted_shape()
         order = None if shape.full else np.zeros((1, shape.steps * shape.size), np.int32)
         self._advance(shape, order, 1, 0)
+
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept of a line, in the units of its features."""
+        layer: Any = self.carry["params"]["affine1"]
+        return float(layer["weights"][0, 0]), float(layer["bias"][0])
 
     @property
     def rate(self) -> float:

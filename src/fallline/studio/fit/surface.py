@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Surface:
         """Widen the window if the run has left it, within reason."""
         if self.heights is None:
             return False
-        here = _here(run)
+        here = np.array(run.line())
         low, high = np.array(self.bounds).reshape(2, 2).T
         half, middle = (high - low) / 2, (high + low) / 2
         away = np.abs(here - middle) / half
@@ -87,7 +87,7 @@ class Surface:
         """Put the minimum of least squares into the middle, and the parameters of now into the window."""
         weights, bias = closed_form(run)
         best = np.array([weights[0], bias])
-        here = _here(run)
+        here = np.array(run.line())
         here = np.where(np.isfinite(here), here, best)
         x, y = run.features.columns(run.points.x)[:, 0], run.features.target(run.points.y)
         # Where the loss has risen from its minimum by about the spread of the targets.
@@ -105,6 +105,3 @@ class Surface:
         self.bounds = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
 
 
-def _here(run: Descent) -> np.ndarray:
-    layer: Any = run.carry["params"]["affine1"]
-    return np.array([float(layer["weights"][0, 0]), float(layer["bias"][0])])

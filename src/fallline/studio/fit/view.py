@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 200_000
 """Rows of history kept for the export; of more, every other one of the older half is given up."""
 
+CALLS, MOST_CALLS = 16, 512
+"""Calls of the loop a frame of a run, and for steps that are asked for at once: as many places of the path."""
+
 QUIET = 0.4
 """Seconds without a change after which what the first step needs is compiled."""
 
@@ -178,8 +181,9 @@ class FitView(View):
         self.run, self._prepared, self._can_paint = None, True, True
         if not len(self.points):
             self._running = False
+            window, names = self.points.window, self.points.names
             self.out.send(
-                "fit", run=self._number, n=0, window=self.points.window, names=self.points.names
+                "fit", run=self._number, n=0, running=False, window=window, names=names
             )
             return
         settings = self.settings
@@ -256,6 +260,7 @@ class FitView(View):
         self.out.send(
             "fit",
             run=self._number,
+            running=self._running,
             rate=rate,
             honest=self._honest,
             limit=self._limit,
@@ -295,7 +300,7 @@ class FitView(View):
         self._needed().forgive()
         self._running = False
         self._prepare()
-        self._go(count)
+        self._go(count, MOST_CALLS)
 
     def _pace(self, message: Message) -> None:
         self._steps = message.whole("steps", 1, 200, self._steps)
@@ -328,9 +333,12 @@ class FitView(View):
         elif time.perf_counter() - self._changed > QUIET:
             self._warm()
 
-    def _go(self, count: int) -> None:
+    def _go(self, count: int, calls: int = CALLS) -> None:
+        """Take steps, in some calls of the loop where the way through parameter space is to be seen."""
         run = self._needed()
-        rows = run.go(count)
+        each = -(-count // calls) if self.settings.two else count
+        parts = [run.go(min(each, count - done)) for done in range(0, count, each)]
+        rows = np.concatenate(parts)
         self._keep(rows)
         if self._surface.widen(run):
             self._send_surface()
@@ -401,7 +409,7 @@ class FitView(View):
             self._rows = [whole]
 
     def history(self) -> np.ndarray:
-        """The steps so far, shape (steps, 6); see `fallline.studio.fit.descent.FIELDS`."""
+        """The steps so far, shape (steps, 8); see `fallline.studio.fit.descent.FIELDS`."""
         return np.concatenate(self._rows) if self._rows else np.zeros((0, len(FIELDS)))
 
     def _csv(self) -> str:

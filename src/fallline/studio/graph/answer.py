@@ -112,15 +112,17 @@ def _node(graph: Graph, node: Node, users: list[int]) -> dict[str, Any]:
 
 
 def _slope(graph: Graph, edge: Edge) -> str:
-    """The local derivative in a few letters, of this place's names: ``cos(v3)``; empty if it is long."""
+    """The local derivative in a few letters, of this place's names: ``× cos(v3)``; empty if it is long."""
     node = graph.nodes[edge.target]
     if node.kind != "operation":
         return ""
     if node.called == "dot_general":
         right = "· bᵀ" if edge.position == 0 else "aᵀ ·"
     else:
-        _, _, right = words.formula(node.called, node.facts, edge.position).rpartition(" = ")
-        right = _POWER.sub(lambda found: _raised(int(found[1]) - 1), right)
+        _, equals, right = words.formula(node.called, node.facts, edge.position).rpartition(" = ")
+        if not equals:
+            return ""
+        right = "× " + _POWER.sub(lambda found: _raised(int(found[1]) - 1), right)
     names = [
         words.summary(i.value) if i.kind == "constant" and i.value.ndim == 0 else i.label
         for i in (graph.nodes[i] for i in node.inputs)

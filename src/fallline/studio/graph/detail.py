@@ -88,9 +88,7 @@ def _backward(graph: Graph, steps: Sequence[Step], index: int) -> dict[str, Any]
         else:
             elementwise = step.local is not None and step.local.form == "elementwise"
             sign = r"\odot" if elementwise else r"\cdot"
-            chain = f"{wanted} = {through} {sign} {local}"
-            product = _product(step)
-            formulas["chain"] = f"{chain} = {product}" if product else chain
+            formulas["chain"] = f"{wanted} = {through} {sign} {local}"
             if written is not None:
                 formulas["here"] = _here(f"{local} = {written}", node, place, inputs, step)
     if before and (total := _number(step.total)) is not None:
@@ -102,11 +100,12 @@ def _backward(graph: Graph, steps: Sequence[Step], index: int) -> dict[str, Any]
             rf"\left({wanted}\right)_{{{_symbol(graph.nodes[s.node])}}}" for s in [*before, step]
         )
     local = step.local
+    shown = local.value if local is not None and _is_product(step) else None
     return {
         "formulas": {key: text and tex.mathml(text) for key, text in formulas.items()},
         "numbers": {
             "upstream": _array(step.upstream) if node.kind != "output" else None,
-            "local": _array(local.value) if local is not None else None,
+            "local": _array(shown),
             "form": local.form if local is not None else "none",
             "result": _array(step.result),
             "total": _array(step.total),
@@ -118,6 +117,15 @@ def _backward(graph: Graph, steps: Sequence[Step], index: int) -> dict[str, Any]
             "count": sum(s.direction == "backward" and s.input == source.id for s in steps),
         },
     }
+
+
+def _is_product(step: Step) -> bool:
+    """Is what comes back upstream times local? Not where JAX counts an infinity times 0 as 0."""
+    local = step.local
+    if local is None or local.form != "number" or local.value is None or step.upstream is None:
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.array_equal(step.upstream * local.value, step.result, equal_nan=True))
 
 
 def _rule(node: Node, place: int) -> str | None:
@@ -148,21 +156,6 @@ def _here(text: str, node: Node, place: int, inputs: list[Node], step: Step) -> 
         if part and not text.endswith(f"= {part}"):
             text += f" = {part}"
     return text
-
-
-def _product(step: Step) -> str | None:
-    """Upstream times local, in numbers, where all are single ones."""
-    local = step.local
-    if local is None or local.form != "number" or local.value is None or step.upstream is None:
-        return None
-    upstream, factor = _number(step.upstream), _number(local.value)
-    result = _number(step.result)
-    if upstream is None or factor is None or result is None:
-        return None
-    with np.errstate(all="ignore"):
-        if not np.array_equal(step.upstream * local.value, step.result, equal_nan=True):
-            return result
-    return rf"{upstream} \times {tex.bracketed(factor)} = {result}"
 
 
 def of_node(graph: Graph, node: Node) -> dict[str, Any]:

@@ -26,7 +26,7 @@ MOST_UNITS = 16
 MOST_CLASSES = 8
 MOST_EXAMPLES = 16
 
-_SYMBOLS = {"weights": "W", "bias": "b", "scale": "gamma", "shift": "beta"}
+_SYMBOLS = {"weights": "W", "bias": "b", "scale": "γ", "shift": "β"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Network:
         return jax.tree.map(lambda p: np.round(p, 2), params), np.round(x, 1), t
 
     def names(self) -> dict[str, str]:
-        """Short names of the parameters by their paths: W1, b1, gamma1, beta1."""
+        """Short names of the parameters by their paths: W1, b1, γ1, β1."""
         found: dict[str, str] = {}
         shapes = jax.eval_shape(self.model.init, jax.random.key(0))
         for layer, parts in shapes.items():

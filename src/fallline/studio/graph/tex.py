@@ -1,9 +1,9 @@
 r"""Operations and their derivatives in TeX, and TeX as MathML.
 
-Each operation that `fallline.gradients.graph.words` knows has one line here: how it is written, and its
-derivative by each input. ``#a`` stands for the first input as it is, ``@a`` for the same in brackets if it
-is a negative number, ``#b`` and ``#c`` for the others; ``#y`` is a whole power and ``#z`` the one below it, as
-an exponent; ``#v`` is the operation's own value, ``#u`` the derivative that arrives at it.
+Each operation that `fallline.gradients.graph.words` knows has one line here: how it is written, and
+its derivative by each input. ``#a`` stands for the first input as it is, ``@a`` for the same in brackets
+if it is a negative number, ``#b`` and ``#c`` for the others; ``#y`` is a whole power and ``#z`` the one
+below it, as an exponent; ``#v`` is the operation's own value, ``#u`` the derivative that arrives at it.
 """
 
 from __future__ import annotations
@@ -188,11 +188,13 @@ FORMS: dict[str, Form] = {
 
 _MARK = re.compile(r"[#@][abcuvyz]")
 _LETTERS = "abc"
-_NAME = re.compile(r"([A-Za-z]+?)_?(\d*)")
+_NAME = re.compile(r"([A-Za-zβγ]+?)_?(\d*)")
 _GREEK = frozenset(
     {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "nu", "rho"}
     | {"sigma", "phi", "psi", "omega"}
 )
+
+_LETTER = {"β": "beta", "γ": "gamma"}
 
 
 def value_of(operation: str, inputs: Sequence[str], facts: Mapping[str, Any]) -> str:
@@ -253,7 +255,7 @@ def symbol(name: str) -> str:
     found = _NAME.fullmatch(name)
     if not found:
         return rf"\mathit{{{name.replace('_', chr(92) + '_')}}}"
-    letters, digits = found[1], found[2]
+    letters, digits = _LETTER.get(found[1], found[1]), found[2]
     if letters in _GREEK:
         letters = rf"\{letters}"
     elif len(letters) > 1:

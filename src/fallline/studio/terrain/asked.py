@@ -11,10 +11,12 @@ from fallline import terrains
 from fallline.errors import FalllineError
 from fallline.optimizers import OPTIMIZERS
 from fallline.studio.terrain.balls import MOST
-from fallline.studio.terrain.race import MOST_RACERS
+from fallline.studio.terrain.race import MOST_RACERS, Race
 from fallline.studio.terrain.racer import DECAY, RATE, Racer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fallline.studio.message import Message
     from fallline.terrains import Terrain
 
@@ -82,6 +84,17 @@ class Asked:
         if self.at is None:
             return self.terrain.scatter(self.each, self.seed)
         return np.tile(np.array(self.at, np.float32), (self.each, 1))
+
+    def race(self, racers: Sequence[Racer]) -> Race:
+        """The race, with the rates that were found."""
+        return Race(
+            self.terrain,
+            racers,
+            self.starts(),
+            seed=self.seed,
+            noise=self.noise,
+            drops=self.drops,
+        )
 
 
 def read_start(message: Message) -> Asked:

@@ -63,7 +63,9 @@ class Basins:
             # A surface without a floor leads to where squares overflow.
             result = minimize(terrain, starts=starts, line_search=search, steps=STEPS, noise=0.0)
         (left, right), (low, high) = terrain.bounds
-        found = [Point(float(b.x[0]), float(b.x[1]), b.fun) for b in result.basins if b.kind == "minimum"]
+        found = [
+            Point(float(b.x[0]), float(b.x[1]), b.fun) for b in result.basins if b.kind == "minimum"
+        ]
         return tuple(p for p in found if left <= p.x <= right and low <= p.y <= high)
 
     def _labels(self, terrain: Terrain) -> Int[np.ndarray, "g g"]:

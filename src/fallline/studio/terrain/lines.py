@@ -246,9 +246,9 @@ def _nadam(given: dict[str, Any]) -> list[Line]:
             _NEXT,
             r"\theta_t - \frac{\eta_t}{\sqrt{\hat s_t} + \epsilon} \left( \frac{\beta_1 m_t}{1 - "
             r"\beta_1^{t+1}} + \frac{(1 - \beta_1) g_t}{1 - \beta_1^t} \right)",
-            r"@=place@ - \frac{@=rate@}{\sqrt{@=square_corrected@} + @=epsilon@} \left( \frac{@beta1@ "
-            r"\cdot @mean@}{1 - @beta1@^{@u@}} + \frac{(1 - @beta1@) \cdot @g@}{1 - @beta1@^{@t@}} "
-            r"\right)",
+            r"@=place@ - \frac{@=rate@}{\sqrt{@=square_corrected@} + @=epsilon@} \cdot \left( "
+            r"\frac{@beta1@ \cdot @mean@}{1 - @beta1@^{@u@}} + \frac{(1 - @beta1@) \cdot @g@}"
+            r"{1 - @beta1@^{@t@}} \right)",
         ),
     ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.optimizers.stability import SAFE
+from fallline.studio.terrain.lines import equation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,6 +74,22 @@ def limits(racers: Iterable[Racer], seen: Iterable[Seen]) -> list[dict[str, Any]
             }
         )
     return found
+
+
+def entered(racers: Iterable[Racer], honest: Iterable[bool]) -> list[dict[str, Any]]:
+    """Each racer with its numbers and its rule; ``honest`` where its rate was searched."""
+    return [
+        {
+            "optimizer": racer.optimizer,
+            "title": racer.title,
+            "rate": racer.rate,
+            "honest": searched,
+            "decay": racer.decay,
+            "settings": racer.about(),
+            "mathml": equation(racer),
+        }
+        for racer, searched in zip(racers, honest, strict=True)
+    ]
 
 
 def labels(racers: Sequence[Racer]) -> list[str]:

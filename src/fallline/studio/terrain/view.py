@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from fallline.studio.terrain.asked import (
 )
 from fallline.studio.terrain.balls import MOST, prepared_capacity
 from fallline.studio.terrain.basins import Basins
-from fallline.studio.terrain.lines import equation
 from fallline.studio.terrain.race import LONGEST, MOST_RACERS, Race
 from fallline.studio.terrain.racer import DECAY, RATE
 from fallline.studio.terrain.rates import best_rate
@@ -31,7 +31,7 @@ from fallline.studio.terrain.timeline import Metrics
 from fallline.studio.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fallline.studio.message import Message
     from fallline.studio.terrain.asked import Asked
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 72
 """Places of a trail."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Threads that compile side by side."""
 
 TRAIL_WORK = 3_000_000
 """Steps times balls that may be repeated for a trail: less than a tenth of a second's work."""
@@ -71,7 +74,10 @@ class TerrainView(View):
         self._honest: list[bool] = []
         self._told: Any = None
         self._when: dict[str, float] = {}
-        self._workers = ThreadPoolExecutor(2, "fallline-terrain")
+        self._workers = ThreadPoolExecutor(WORKERS, "fallline-terrain")
+        # What is prepared for later takes one core at most from the run.
+        self._later = ThreadPoolExecutor(1, "fallline-terrain-later")
+        self._warming: list[Future[None]] = []
         self._handlers: dict[str, Callable[[Message], dict[str, Any] | None]] = {
             "start": self._start,
             "set": self._set,
@@ -117,7 +123,8 @@ class TerrainView(View):
 
     def close(self) -> None:
         """The page has gone: what is still being compiled for it is given up."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        for workers in (self._workers, self._later):
+            workers.shutdown(wait=False, cancel_futures=True)
         self._race_now = None
 
     @property
@@ -151,6 +158,13 @@ class TerrainView(View):
     def _begin(self, asked: Asked) -> None:
         """Start the race asked for on the surface that the page has."""
         capacity = prepared_capacity(asked.each, len(asked.racers))
+        self._asked, self._inspected, self._told = asked, None, None
+        self._metrics, self._when = Metrics(), {}
+        self._honest = [False] * len(asked.racers)
+        self._race_now = race = asked.race([entry.racer for entry in asked.racers])
+        # The balls are seen before anything is compiled.
+        self._tell_racers()
+        self._send_places([balls.places() for balls in race.balls])
         if any(entry.honest for entry in asked.racers):
             self.out.send("busy", what="rates")
         try:
@@ -175,42 +189,26 @@ class TerrainView(View):
             entry.honest and rate is not None
             for entry, rate in zip(asked.racers, rates, strict=True)
         ]
-        self._race_now = race = Race(
-            asked.terrain,
-            racers,
-            asked.starts(),
-            seed=asked.seed,
-            noise=asked.noise,
-            drops=asked.drops,
-        )
-        self._asked, self._metrics, self._inspected = asked, Metrics(), None
-        self._when = {}
+        if tuple(racers) != race.racers:
+            self._race_now = race = asked.race(racers)
         self._tell_racers()
         list(self._workers.map(lambda balls: balls.prepare(noisy=race.noise > 0), race.balls))
         self._show()
+        for waiting in self._warming:
+            waiting.cancel()
         if self.warms:
-            for balls in race.balls:
-                self._workers.submit(balls.prepare, noisy=not race.noise > 0)
+            self._warming = [
+                self._later.submit(balls.prepare, noisy=not race.noise > 0) for balls in race.balls
+            ]
 
     def _tell_racers(self) -> None:
         """The racers with the numbers they have now, where the page does not know them."""
         race = self._race
-        told = (self.run, race.each, race.racers, race.noise)
+        told = (self.run, race.each, race.racers, race.noise, self._honest)
         if told == self._told:
             return
         self._told = told
-        entered = [
-            {
-                "optimizer": racer.optimizer,
-                "title": racer.title,
-                "rate": racer.rate,
-                "honest": honest,
-                "decay": racer.decay,
-                "settings": racer.about(),
-                "mathml": equation(racer),
-            }
-            for racer, honest in zip(race.racers, self._honest, strict=True)
-        ]
+        entered = picture.entered(race.racers, self._honest)
         self.out.send("racers", run=self.run, each=race.each, noise=race.noise, racers=entered)
 
     # Going on
@@ -319,17 +317,9 @@ class TerrainView(View):
         """A frame of the race as it stands, and what goes with it."""
         race = self._race
         seen = race.seen()
-        data = normalised(race.terrain, np.concatenate([part.places for part in seen]))
         row = picture.row(race.terrain, race.step, seen)
         new = self._metrics.add(row)
-        self.out.frame(
-            wire.TERRAIN_BALLS,
-            run=self.run,
-            step=race.step,
-            n=len(data),
-            data=data.ravel(),
-            rows=[row] if new else (),
-        )
+        self._send_places([part.places for part in seen], [row] if new else ())
         moving = self._running or self._owed > 0
         self._tell_racers()
         if self._is_time("limits", 0.1) or not moving:
@@ -339,6 +329,17 @@ class TerrainView(View):
         if self._basins is not None and (self._is_time("basins", 0.3) or not moving):
             self.out.send("basins", run=self.run, minima=self._basins.table(seen))
         self._send_ball()
+
+    def _send_places(self, places: Sequence[np.ndarray], rows: Any = ()) -> None:
+        data = normalised(self._race.terrain, np.concatenate(places))
+        self.out.frame(
+            wire.TERRAIN_BALLS,
+            run=self.run,
+            step=self._race.step,
+            n=len(data),
+            data=data.ravel(),
+            rows=rows,
+        )
 
     def _look(self) -> None:
         """The verdicts on numbers that were changed."""

@@ -23,6 +23,9 @@ import { Columns, smoothed, thinned } from 'fallline/columns';
 
 const FEWEST_PIXELS = 60;
 const PERIOD = 110;
+/** How far above their start curves may rise, in heights of what they fell, unless many do. */
+const RISE = 0.5;
+const FEW = 0.35;
 /** What a logarithmic axis takes for zero. */
 const LEAST = 1e-12;
 
@@ -290,33 +293,31 @@ export class Curves {
 
   /** @returns {[number, number]} */
   vertical() {
-    let low = Infinity;
-    let high = -Infinity;
-    const ceiling = this._logarithmic ? Infinity : this._ceiling;
-    const look = (/** @type {number[]} */ column) => {
-      for (const value of column) {
-        if (value !== null && value <= ceiling) {
-          low = Math.min(low, value);
-          high = Math.max(high, value);
-        } else if (value !== null) {
-          high = Math.max(high, ceiling);
-        }
-      }
-    };
-    this.data.slice(1).forEach((column, index) => {
-      if (index >= this.series.length || this.visible[index]) {
-        look(column);
-      }
-    });
-    this.pastDrawn?.ys.forEach((column) => look(column));
-    if (!(low <= high)) {
+    const shown = this.data.slice(1).filter((_, index) => index >= this.series.length || this.visible[index]);
+    const values = [...shown, ...(this.pastDrawn?.ys ?? [])].flat().filter((value) => value !== null);
+    if (!values.length) {
       return this._logarithmic ? [0.1, 10] : [0, 1];
     }
+    const low = least(values);
+    const high = this._logarithmic ? most(values) : this.top(values, low);
     if (this._logarithmic) {
       return [low / 1.5, Math.max(high * 1.5, low * 10)];
     }
     const margin = 0.05 * (high - low) || 0.05 * Math.max(1e-6, Math.abs(high));
     return [low - margin, high + margin];
+  }
+
+  /**
+   * Up to where a linear axis goes: a few that explode leave at the top, and do not flatten all others.
+   * @param {number[]} values
+   * @param {number} low
+   */
+  top(values, low) {
+    const high = Math.min(most(values), this._ceiling);
+    const begun = most(this.data.slice(1, this.series.length + 1).map((column) => column.find((one) => one !== null) ?? low));
+    const cut = begun + RISE * (begun - low);
+    const above = values.filter((value) => value > cut).length;
+    return begun > low && high > cut && above < FEW * values.length ? cut : high;
   }
 
   /** @returns {uPlot|null} null while there is no room */
@@ -430,6 +431,12 @@ export class Curves {
     ctx.restore();
   }
 }
+
+/** @param {number[]} values */
+const least = (values) => values.reduce((one, other) => Math.min(one, other), Infinity);
+
+/** @param {number[]} values */
+const most = (values) => values.reduce((one, other) => Math.max(one, other), -Infinity);
 
 /**
  * @param {uPlot} plot

@@ -170,6 +170,19 @@ function fromLab([lightness, a, b]) {
   return colour.map((value) => gamma(Math.min(1, Math.max(0, value))));
 }
 
+/** Darker balls would be lost in the terrain's valleys. */
+const LEAST_LIGHTNESS = 0.7;
+
+/**
+ * A colour as it is drawn on the terrain, which is the same in both themes: the same hue, light enough.
+ * @param {string} colour "#rrggbb"
+ * @returns {number[]} red, green, blue in sRGB, 0 to 1
+ */
+export function onTerrain(colour) {
+  const [lightness, a, b] = toLab(hex(colour));
+  return fromLab([Math.max(lightness, LEAST_LIGHTNESS), a, b]);
+}
+
 /**
  * A ramp of 256 colours through the stops, even to the eye between them.
  * @param {string[]} [stops] "#rrggbb", from low to high

@@ -2,6 +2,7 @@
 /** What the small charts of this view have in common: axes, colours, a size that follows their element. */
 import uPlot from 'uplot';
 import { tick } from 'fallline/curves';
+import { roundNumbers } from 'fallline/scene/ticks';
 
 /** @typedef {import('fallline/services').Services} Services */
 /**
@@ -16,13 +17,14 @@ import { tick } from 'fallline/curves';
  * @property {Line[]} lines
  * @property {() => [number, number]} [x] limits
  * @property {() => [number, number]} [y]
- * @property {boolean} [logX]
  * @property {boolean} [logY]
  * @property {(values: number[]) => string[]} [xValues] the numbers of the axis as texts
+ * @property {(values: number[]) => string[]} [yValues]
+ * @property {number[]} [xSplits] where the axis has its numbers
+ * @property {number[]} [ySplits]
  * @property {number} [ySize] room for the numbers
  * @property {(chart: Chart, plot: uPlot) => void} [beneath] draws under the lines
  * @property {(chart: Chart, plot: uPlot) => void} [above]
- * @property {(value: number | null) => void} [onhover] the x under the pointer
  */
 
 const LEAST = 50;
@@ -53,7 +55,7 @@ export class Chart {
   build() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width < LEAST || height < LEAST) return;
-    const { lines, x, y, logX, logY, xValues, ySize = 46, beneath, above, onhover } = this.options;
+    const { lines, x, y, logY, xValues, yValues, xSplits, ySplits, ySize = 46, beneath, above } = this.options;
     const axis = {
       stroke: this.colour('--muted'),
       font: '10.5px "JetBrains Mono", monospace',
@@ -62,7 +64,6 @@ export class Chart {
       gap: 4,
     };
     const texts = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(tick);
-    const written = xValues;
     this.plot = new uPlot(
       {
         width,
@@ -71,12 +72,15 @@ export class Chart {
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, points: { size: 5 }, y: false },
         scales: {
-          x: { time: false, distr: logX ? 3 : 1, ...(x && { range: () => x() }) },
+          x: { time: false, ...(x && { range: () => x() }) },
           y: { distr: logY ? 3 : 1, ...(y && { range: () => y() }) },
         },
         axes: [
-          { ...axis, size: 22, space: 44, values: written ? (_, splits) => written(splits) : texts },
-          { ...axis, size: ySize, space: 26, values: texts },
+          { ...axis, size: 22, space: 44, values: xValues ? (_, splits) => xValues(splits) : texts,
+            ...(xSplits && { splits: () => xSplits }) },
+          { ...axis, size: ySize, space: 26, values: yValues ? (_, splits) => yValues(splits) : texts,
+            ...(logY && { splits: (_, __, low, high) => logarithmic(low, high) }),
+            ...(ySplits && { splits: () => ySplits }) },
         ],
         series: [
           {},
@@ -91,8 +95,6 @@ export class Chart {
         hooks: {
           drawAxes: beneath ? [(plot) => beneath(this, plot)] : [],
           draw: above ? [(plot) => above(this, plot)] : [],
-          setCursor: onhover ? [(plot) => onhover((plot.cursor.left ?? -1) < 0
-            ? null : plot.posToVal(plot.cursor.left ?? 0, 'x'))] : [],
         },
       },
       this.data,
@@ -120,6 +122,23 @@ export class Chart {
       this.plot.setSize({ width, height });
     }
   }
+}
+
+/**
+ * The numbers of a logarithmic axis: decades, or 1, 2, 5 in each, or round numbers where there is less than one.
+ * @param {number} low @param {number} high
+ */
+function logarithmic(low, high) {
+  const decades = Math.log10(high / low);
+  if (decades < 1) return roundNumbers(low, high, 5).filter((v) => v > 0);
+  const first = Math.floor(Math.log10(low));
+  const last = Math.ceil(Math.log10(high));
+  const stride = Math.ceil((last - first) / 6);
+  const numbers = [];
+  for (let power = first; power <= last; power += decades > 3 ? stride : 1) {
+    for (const factor of decades > 3 ? [1] : [1, 2, 5]) numbers.push(factor * 10 ** power);
+  }
+  return numbers.filter((v) => v >= low && v <= high);
 }
 
 /**
@@ -161,6 +180,7 @@ export function dot(plot, { x, y, colour, rim, size = 5, hollow = false }) {
   const { ctx } = plot;
   const ratio = uPlot.pxRatio;
   ctx.save();
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.arc(plot.valToPos(x, 'x', true), plot.valToPos(y, 'y', true), size * ratio, 0, 7);
   ctx.fillStyle = hollow ? rim : colour;

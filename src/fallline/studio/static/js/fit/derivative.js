@@ -13,16 +13,18 @@ import { few, parameterName } from 'fallline/fit/state';
  *   central: (number | null)[]}} Found
  */
 
-/** What a logarithmic axis takes for an error of nothing. */
-const LEAST = 1e-17;
+/** The power of ten at which an error of nothing is drawn. */
+const LEAST = -17;
 const POWERS = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 
-/** A power of ten as text. @param {number} value */
-function power(value) {
-  const exponent = Math.round(Math.log10(value));
+/** A power of ten as text. @param {number} exponent */
+function power(exponent) {
   const digits = [...String(Math.abs(exponent))].map((digit) => POWERS[Number(digit)]).join('');
   return `10${exponent < 0 ? '⁻' : ''}${digits}`;
 }
+
+/** @param {number} error */
+const exponentOf = (error) => Math.max(LEAST, Math.log10(error));
 
 /** The place of the least error, -1 if there is none. @param {(number | null)[]} errors */
 function bestOf(errors) {
@@ -69,12 +71,13 @@ export class Derivative {
     });
     this.errors = new Chart(this.errorBox, services, {
       lines: [{ colour: '--muted', width: 1.8 }, { colour: '--accent', width: 2 }],
-      logX: true,
-      logY: true,
-      x: () => [5e-14, 0.5],
-      y: () => [LEAST / 3, 30],
-      xValues: (values) => values.map((v) => (Math.round(Math.log10(v)) % 3 === 0 && Math.abs(Math.log10(v) % 1) < 1e-6
-        ? power(v) : '')),
+      // Both axes in powers of ten.
+      x: () => [-13.3, -0.3],
+      y: () => [LEAST - 0.5, 1.5],
+      xSplits: [-12, -9, -6, -3],
+      ySplits: [-16, -12, -8, -4, 0],
+      xValues: (values) => values.map(power),
+      yValues: (values) => values.map(power),
       above: (chart, plot) => this.drawBest(chart, plot),
     });
   }
@@ -115,8 +118,8 @@ export class Derivative {
     const x = values.map((_, i) => at - reach + (2 * reach * i) / (values.length - 1));
     this.profile.set([x, values, x.map((place) => loss + slope * (place - at))]);
     const shown = (/** @type {(number | null)[]} */ errors) =>
-      errors.map((error) => (error === null ? null : Math.max(LEAST, error))).reverse();
-    this.errors.set([[...steps].reverse(), shown(forward), shown(central)]);
+      errors.map((error) => (error === null ? null : exponentOf(error))).reverse();
+    this.errors.set([steps.map(Math.log10).reverse(), shown(forward), shown(central)]);
     this.write();
   }
 
@@ -145,7 +148,7 @@ export class Derivative {
     }
   }
 
-  /** The h of the least error of each. @param {Chart} chart @param {import('uplot').default} plot */
+  /** The h of the least error of each. @param {Chart} chart @param {import('uplot')} plot */
   drawBest(chart, plot) {
     const { found } = this;
     if (!found) return;
@@ -154,10 +157,9 @@ export class Derivative {
       const best = bestOf(found[name]);
       if (best < 0) continue;
       const colour = chart.colour(variable);
-      rule(plot, { x: found.steps[best], colour, dash: [2, 4] });
-      dot(plot, {
-        x: found.steps[best], y: Math.max(LEAST, found[name][best] ?? LEAST), colour, rim: chart.colour('--panel'), size: 4.5,
-      });
+      const x = Math.log10(found.steps[best]);
+      rule(plot, { x, colour, dash: [2, 4] });
+      dot(plot, { x, y: exponentOf(found[name][best] ?? 0), colour, rim: chart.colour('--panel'), size: 4.5 });
     }
   }
 

@@ -18,15 +18,9 @@ export class Head {
     this.title = h('h2', { class: 'title' });
     this.equation = h('p', { class: 'equation number' });
     this.place = h('p', { class: 'place' });
-    this.cells = {
-      loss: h('td', { class: 'number' }),
-      floor: h('td', { class: 'number' }),
-      norm: h('td', { class: 'number' }),
-    };
-    const { loss, floor, norm } = this.cells;
-    this.row = h('table', { class: 'metrics' },
-      h('thead', {}, h('tr', {}, h('th', { t: 'fit.metric.loss' }), h('th', { t: 'fit.metric.floor' }), h('th', { t: 'fit.metric.norm' }))),
-      h('tbody', {}, h('tr', {}, loss, floor, norm)));
+    this.cells = { loss: h('dd', { class: 'number' }), floor: h('dd', { class: 'number' }), norm: h('dd', { class: 'number' }) };
+    this.row = h('dl', { class: 'metrics' }, ...Object.entries(this.cells).map(([name, cell]) =>
+      h('div', {}, h('dt', { t: `fit.metric.${name}` }), cell)));
     this.element = h('div', { class: 'head' }, h('div', { class: 'head-words' }, this.title, this.equation, this.place), this.row);
     this.legend = h('div', { class: 'legend keys', 'aria-hidden': 'true' });
     /** The same numbers as a table, for those who do not see the picture. */
@@ -67,7 +61,10 @@ export class Head {
       `${model} · ${t(`fit.loss.${facts.loss}`)} · ${facts.optimizer}`);
     this.element.style.setProperty('--run', colour);
     this.legend.style.setProperty('--run', colour);
-    this.cells.floor.textContent = facts.floor === null ? '–' : few(facts.floor);
+    this.cells.floor.textContent = few(facts.floor ?? NaN);
+    this.cells.floor.parentElement?.toggleAttribute('hidden', facts.floor === null);
+    if (facts.model === 'polynomial') this.equation.title = t('fit.powers');
+    else this.equation.removeAttribute('title');
     const shown = [['curve', true], ['least', facts.best_curve !== null], ['next', !facts.batches.full]];
     this.legend.replaceChildren(...shown.filter(([, on]) => on).map(([name]) => h('span', { class: `key key-${name}` },
       h('i', {}), h('span', { t: `fit.legend.${name}` }))));

@@ -52,8 +52,6 @@ export class Painting {
     this.down = true;
     this.cross = null;
     this.act(place, this.erases(event));
-    event.preventDefault();
-    this.plane.canvas.focus({ preventScroll: true });
   }
 
   /** @param {PointerEvent} event */

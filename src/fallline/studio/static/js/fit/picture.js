@@ -8,7 +8,9 @@
  * @returns {Promise<Blob>}
  */
 export async function picture(view) {
-  const { plane, space, losses, facts, head, services } = view;
+  const { facts, services } = view;
+  const { plane, head } = view.stage;
+  const { space, losses } = view.side;
   const ratio = services.pixelRatio;
   const style = getComputedStyle(view.root);
   const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();

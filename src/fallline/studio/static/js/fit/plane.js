@@ -12,6 +12,25 @@ const RADIUS = 4.6;
 /** @param {string} colour "#rrggbb" @param {number} alpha */
 export const faded = (colour, alpha) => `${colour}${Math.round(255 * alpha).toString(16).padStart(2, '0')}`;
 
+/** @param {Element} element @param {'dark' | 'light'} theme */
+function coloursOf(element, theme) {
+  const style = getComputedStyle(element.isConnected ? element : document.documentElement);
+  const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const dark = theme === 'dark';
+  return {
+    text: read('--text'),
+    muted: read('--muted'),
+    accent: read('--accent'),
+    panel: read('--panel'),
+    danger: read('--danger'),
+    grid: dark ? '#ffffff0f' : '#1b243012',
+    zero: dark ? '#ffffff30' : '#1b243038',
+    point: dark ? '#58b8f0' : '#1a6fb5',
+    rim: dark ? '#06090fd0' : '#ffffffe0',
+    best: dark ? '#c4ccd8' : '#3d4655',
+  };
+}
+
 export class Plane {
   /**
    * @param {HTMLCanvasElement} canvas
@@ -46,25 +65,11 @@ export class Plane {
     this.dirty = true;
     this.width = 0;
     this.height = 0;
-    this.retheme();
+    this.colours = coloursOf(canvas, services.theme());
   }
 
   retheme() {
-    const style = getComputedStyle(this.canvas);
-    const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    const dark = this.services.theme() === 'dark';
-    this.colours = {
-      text: read('--text') || '#e8ecf2',
-      muted: read('--muted') || '#98a3b3',
-      accent: read('--accent') || '#ffb454',
-      panel: read('--panel') || '#11161e',
-      danger: read('--danger') || '#ff7a70',
-      grid: dark ? '#ffffff0f' : '#1b243012',
-      zero: dark ? '#ffffff30' : '#1b243038',
-      point: dark ? '#58b8f0' : '#1a6fb5',
-      rim: dark ? '#06090fd0' : '#ffffffe0',
-      best: dark ? '#c4ccd8' : '#3d4655',
-    };
+    this.colours = coloursOf(this.canvas, this.services.theme());
     this.dirty = true;
   }
 
@@ -231,8 +236,9 @@ export class Plane {
     }
     context.fillStyle = colours.text;
     context.font = this.names[0] === 'x' ? 'italic 500 15px Georgia, serif' : '500 12px Inter, sans-serif';
+    context.textAlign = 'right';
+    context.fillText(this.names[0], right, bottom + 33);
     context.textAlign = 'center';
-    context.fillText(this.names[0], (left + right) / 2, bottom + 33);
     context.save();
     context.translate(14, (top + bottom) / 2);
     if (this.names[1].length > 1) context.rotate(-Math.PI / 2);

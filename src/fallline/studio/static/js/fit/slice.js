@@ -24,10 +24,11 @@ export class Slice {
     this.hovered = -1;
     this.dirty = true;
     this.box = h('div', { class: 'chart' });
+    this.keys = h('div', { class: 'keys' });
     this.bars = h('canvas', { class: 'bars', role: 'img', label: 'fit.bars' });
     this.caption = h('p', { class: 'caption number' });
     this.element = h('div', { class: 'slice' },
-      h('h3', { class: 'sub', t: 'fit.along' }), this.box,
+      h('h3', { class: 'sub', t: 'fit.along' }), this.keys, this.box,
       h('h3', { class: 'sub', t: 'fit.bars' }), this.bars, this.caption);
     this.chart = new Chart(this.box, services, {
       lines: [{ colour: '--text', width: 2 }, { colour: '--accent', width: 1.6, dash: [5, 4] }],
@@ -47,6 +48,9 @@ export class Slice {
   /** @param {Facts} facts @param {string} colour */
   begin(facts, colour) {
     Object.assign(this, { facts, colour });
+    const names = facts.batches.full ? ['whole'] : ['whole', 'upcoming'];
+    this.keys.replaceChildren(...names.map((name) => h('span', { class: `key key-${name}` },
+      h('i', { 'aria-hidden': 'true' }), h('span', { t: name === 'whole' ? 'fit.key.all' : 'fit.legend.next' }))));
     this.hovered = -1;
     this.dirty = true;
   }
@@ -72,7 +76,7 @@ export class Slice {
     this.drawBars();
   }
 
-  /** Where the run is, and where the next step leads. @param {Chart} chart @param {import('uplot').default} plot */
+  /** Where the run is, and where the next step leads. @param {Chart} chart @param {import('uplot')} plot */
   drawMarks(chart, plot) {
     if (!this.state?.along.length) return;
     const count = this.state.along.length / 2;
@@ -147,14 +151,17 @@ export class Slice {
     context.fillRect(0, middle - 0.5, width, 1);
     context.font = '10.5px "JetBrains Mono", monospace';
     context.textAlign = 'center';
+    let written = -Infinity;
     groups.forEach((first, place) => {
       const last = (groups[place + 1] ?? values.length) - 1;
       const [leaf] = facts.parameters[first] ?? [''];
       const number = facts.model === 'network' ? /(\d+)\//.exec(leaf)?.[1] ?? '' : '';
       const from = this.leftOf(first);
       const to = this.leftOf(last) + each;
-      context.fillText(`${leaf.endsWith('bias') ? 'b' : facts.model === 'network' ? 'W' : 'w'}${number}`,
-        Math.min(width - 8, (from + to) / 2), height - 3);
+      const at = Math.min(width - 8, (from + to) / 2);
+      if (at - written < 17) return;
+      written = at;
+      context.fillText(`${leaf.endsWith('bias') ? 'b' : facts.model === 'network' ? 'W' : 'w'}${number}`, at, height - 3);
     });
     if (this.hovered >= 0 && this.hovered < values.length) {
       this.caption.textContent = `${parameterName(facts, this.hovered)} = ${few(values[this.hovered])}`;

@@ -6,14 +6,17 @@
 import { h } from 'fallline/dom';
 import { Scene } from 'fallline/scene/scene';
 import { faded } from 'fallline/fit/plane';
+import { ROW } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {import('fallline/fit/state').State} State */
 
 const MOST_PATH = 4000;
 /** How far the cloud of gradients reaches at first, as a share of the window. */
-const REACH = 0.16;
+const REACH = 0.3;
 const NEAR = 10;
+/** Places of the path that are drawn strongly. */
+const FRESH = 90;
 
 /** The round number 1, 2 or 5 times a power of ten below another. @param {number} value */
 function roundBelow(value) {
@@ -184,11 +187,12 @@ export class Space {
     this.dirty = true;
   }
 
-  /** @param {State} state */
-  push(state) {
+  /** @param {State} state @param {Float32Array} rows of metrics, some with their w and b */
+  push(state, rows) {
     this.state = state;
-    const [w, b] = state.parameters;
-    this.path.push(w, b);
+    for (let at = 0; at + ROW <= rows.length; at += ROW) {
+      if (Number.isFinite(rows[at + 6])) this.path.push(rows[at + 6], rows[at + 7]);
+    }
     if (this.path.length > 2 * MOST_PATH) {
       // Every other place of the older half: the way there needs fewer of them.
       const half = this.path.length / 2;
@@ -258,6 +262,22 @@ export class Space {
     if (this.showCloud) this.drawCloud(context);
     this.drawBall(context);
     this.drawPointed(context);
+    if (this.mode === 'map') this.drawNames(context);
+  }
+
+  /** The names of the axes at their ends. @param {CanvasRenderingContext2D} context */
+  drawNames(context) {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    context.font = 'italic 600 15px Georgia, serif';
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.lineWidth = 3;
+    context.strokeStyle = '#05080eb0';
+    context.fillStyle = '#ffffff';
+    for (const [name, x, y] of /** @type {[string, number, number][]} */ ([['w', width - 12, height - 12], ['b', 14, 13]])) {
+      context.strokeText(name, x, y);
+      context.fillText(name, x, y);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context */
@@ -280,14 +300,14 @@ export class Space {
 
   /** @param {CanvasRenderingContext2D} context */
   drawPath(context) {
-    const { path } = this;
-    const trace = (/** @type {string} */ colour, /** @type {number} */ width) => {
+    const path = this.state ? [...this.path, this.state.parameters[0], this.state.parameters[1]] : this.path;
+    const trace = (/** @type {number} */ first, /** @type {number} */ last, /** @type {string} */ colour, /** @type {number} */ width) => {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.lineJoin = 'round';
       context.beginPath();
       let down = false;
-      for (let i = 0; i < path.length; i += 2) {
+      for (let i = first; i < last; i += 2) {
         const at = this.project(path[i], path[i + 1]);
         if (at && down) context.lineTo(at[0], at[1]);
         else if (at) context.moveTo(at[0], at[1]);
@@ -295,8 +315,11 @@ export class Space {
       }
       context.stroke();
     };
-    trace('#05080e90', 4);
-    trace(this.colour, 2);
+    // The way that lies far back is thinner, so that a noisy run is no blot.
+    const fresh = Math.max(0, path.length - 2 * FRESH);
+    if (fresh) trace(0, fresh + 2, faded(this.colour, 0.5), 1.1);
+    trace(fresh, path.length, '#05080e90', 4);
+    trace(fresh, path.length, this.colour, 2);
     // Where there are few steps, each is seen.
     if (path.length > 160) return;
     context.fillStyle = this.colour;

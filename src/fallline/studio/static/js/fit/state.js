@@ -17,7 +17,7 @@
  * @property {{center: number, scale: number, target_center: number, target_scale: number}} scaling
  * @property {{size: number, steps: number, last: number, full: boolean}} batches
  * @property {number[]} cloud the points whose own gradients are sent
- * @property {boolean} edited @property {boolean} standardised
+ * @property {boolean} edited @property {boolean} standardised @property {boolean} running
  * @property {number[] | null} best @property {number[] | null} best_curve @property {number | null} floor
  * @property {number | null} rate @property {number | null} honest @property {number | null} limit
  */
@@ -35,8 +35,8 @@
  * @property {Float32Array} along the loss along the next step: all points, then the batch
  */
 
-/** Numbers in a row of metrics: step, epoch, batch loss, full loss, rate, gradient norm. */
-export const ROW = 6;
+/** Numbers in a row of metrics: step, epoch, batch loss, full loss, rate, gradient norm, and now and then w, b. */
+export const ROW = 8;
 
 /** From where to where the loss along the next step is sent, in steps. */
 export const ALONG = [-1, 3];

@@ -23,11 +23,15 @@ export class Camera {
     this.pointers = new Map();
     this.dragged = false;
     this.flight = 0;
-    host.addEventListener('wheel', (event) => this.onWheel(/** @type {WheelEvent} */ (event)), { passive: false });
+    host.addEventListener('wheel', (event) => this.onWheel(/** @type {WheelEvent} */ (event)), {
+      passive: false,
+    });
     host.addEventListener('pointerdown', (event) => this.onDown(/** @type {PointerEvent} */ (event)));
     host.addEventListener('pointermove', (event) => this.onMove(/** @type {PointerEvent} */ (event)));
     for (const name of ['pointerup', 'pointercancel']) {
-      host.addEventListener(name, (event) => this.pointers.delete(/** @type {PointerEvent} */ (event).pointerId));
+      host.addEventListener(name, (event) =>
+        this.pointers.delete(/** @type {PointerEvent} */ (event).pointerId),
+      );
     }
   }
 
@@ -36,7 +40,10 @@ export class Camera {
     this.scale = Math.min(MOST, Math.max(LEAST, scale));
     this.x = x;
     this.y = y;
-    this.world.setAttribute('transform', `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${this.scale.toFixed(4)})`);
+    this.world.setAttribute(
+      'transform',
+      `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${this.scale.toFixed(4)})`,
+    );
     this.onmoved();
   }
 
@@ -55,7 +62,9 @@ export class Camera {
     this.own = false;
     const scale = Math.min(room.width / drawing.width, room.height / drawing.height, 1.3);
     this.set(
-      room.left + (room.width - scale * drawing.width) / 2, room.top + (room.height - scale * drawing.height) / 2, scale,
+      room.left + (room.width - scale * drawing.width) / 2,
+      room.top + (room.height - scale * drawing.height) / 2,
+      scale,
     );
   }
 
@@ -79,8 +88,12 @@ export class Camera {
   reveal(place, room, still) {
     const [px, py] = [this.x + this.scale * place.x, this.y + this.scale * place.y];
     const [w, h] = [(this.scale * place.width) / 2 + 24, (this.scale * place.height) / 2 + 24];
-    const over = (/** @type {number} */ p, /** @type {number} */ half, /** @type {number} */ low, /** @type {number} */ size) =>
-      (p - half < low ? low + size * 0.35 - p : p + half > low + size ? low + size * 0.65 - p : 0);
+    const over = (
+      /** @type {number} */ p,
+      /** @type {number} */ half,
+      /** @type {number} */ low,
+      /** @type {number} */ size,
+    ) => (p - half < low ? low + size * 0.35 - p : p + half > low + size ? low + size * 0.65 - p : 0);
     const dx = over(px, w, room.left, room.width);
     const dy = over(py, h, room.top, room.height);
     if (dx || dy) {

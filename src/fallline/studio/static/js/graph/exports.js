@@ -2,8 +2,21 @@
 /** The drawing as a file: every look written into it, so that it needs no style sheet. */
 
 const KEPT = [
-  'fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-opacity', 'opacity', 'font-family',
-  'font-size', 'font-weight', 'text-anchor', 'paint-order', 'stroke-linejoin', 'image-rendering', 'display',
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-opacity',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'text-anchor',
+  'paint-order',
+  'stroke-linejoin',
+  'image-rendering',
+  'display',
 ];
 const MARGIN = 24;
 
@@ -28,7 +41,16 @@ export function toSvg(drawing, size, paper, title) {
         to[i].setAttribute(name, value);
       }
     }
-    for (const name of ['class', 'style', 'tabindex', 'role', 'data-key', 'data-node', 'data-label', 'data-layer']) {
+    for (const name of [
+      'class',
+      'style',
+      'tabindex',
+      'role',
+      'data-key',
+      'data-node',
+      'data-label',
+      'data-layer',
+    ]) {
       to[i].removeAttribute(name);
     }
   });
@@ -63,13 +85,21 @@ export async function toPng(text, scale) {
       image.onerror = () => reject(new Error('The picture could not be made.'));
       image.src = address;
     });
-    const most = Math.min(scale, 16000 / image.width, 16000 / image.height, Math.sqrt(1e8 / (image.width * image.height)));
+    const most = Math.min(
+      scale,
+      16000 / image.width,
+      16000 / image.height,
+      Math.sqrt(1e8 / (image.width * image.height)),
+    );
     const canvas = document.createElement('canvas');
     canvas.width = Math.max(1, Math.round(image.width * most));
     canvas.height = Math.max(1, Math.round(image.height * most));
     canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The picture could not be made.'))), 'image/png');
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error('The picture could not be made.'))),
+        'image/png',
+      );
     });
   } finally {
     URL.revokeObjectURL(address);

@@ -19,10 +19,18 @@ export class ExpressionForm {
     this.values = {};
     this.wishes = wishes;
     this.preset = select(services, {
-      label: 'graph.preset', options: [], value: '', onchange: (name) => this.choose(name),
+      label: 'graph.preset',
+      options: [],
+      value: '',
+      onchange: (name) => this.choose(name),
     });
     this.box = h('textarea', {
-      id: 'graph-formula', rows: 3, spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', class: 'code',
+      id: 'graph-formula',
+      rows: 3,
+      spellcheck: 'false',
+      autocapitalize: 'off',
+      autocomplete: 'off',
+      class: 'code',
       'aria-describedby': 'graph-hint graph-complaint',
     });
     let timer = 0;
@@ -44,9 +52,14 @@ export class ExpressionForm {
     });
     this.terrain = button(services, { t: 'graph.asTerrain', class: 'link', onclick: wishes.onterrain });
     this.terrain.element.hidden = true;
-    this.element = h('div', { class: 'part' }, this.preset.element,
+    this.element = h(
+      'div',
+      { class: 'part' },
+      this.preset.element,
       h('div', { class: 'field' }, h('label', { for: 'graph-formula', t: 'graph.formula' }), this.box),
-      h('p', { class: 'note', id: 'graph-hint', t: 'graph.hint' }), this.terrain.element);
+      h('p', { class: 'note', id: 'graph-hint', t: 'graph.hint' }),
+      this.terrain.element,
+    );
   }
 
   get formula() {

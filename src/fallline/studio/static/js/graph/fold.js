@@ -10,13 +10,11 @@ const GUTTER = 26;
 const LANE = 9;
 const MARGIN = 14;
 
-/** Lengths of rows that will do, as shares of the length aimed at. */
-const SHORT = 0.7;
-const LONG = 1.12;
-
-/**
- * @typedef {{cut: number, crossing: number}} Gap between two columns of boxes, and how many lines cross it
- */
+/** By how much a row may be longer than it should, as a share. */
+const LONG = 0.5;
+/** What a line or a layer that is cut costs, where a row of double length costs 1. */
+const CROSSING = 0.12;
+const PARTED = 0.25;
 
 /**
  * @param {Plan} plan from left to right
@@ -46,7 +44,8 @@ export function fold(plan, rows) {
   const lanes = Math.max(...leaving.map((lines) => lines.length));
   const left = MARGIN + LANE * lanes + 8;
   const moved = (/** @type {Point} */ p, /** @type {number} */ r) => ({
-    x: p.x - bounds[r].left + left, y: p.y - bounds[r].top + tops[r],
+    x: p.x - bounds[r].left + left,
+    y: p.y - bounds[r].top + tops[r],
   });
   const right = left + Math.max(...bounds.map((one) => one.right - one.left)) + 8;
 
@@ -59,7 +58,13 @@ export function fold(plan, rows) {
     const target = moved(line.end, to);
     if (from === to) {
       routes.set(line.key, {
-        path: smooth(line.points.map((p) => moved(p, from)), true), end: target, label, room: line.room,
+        path: smooth(
+          line.points.map((p) => moved(p, from)),
+          true,
+        ),
+        end: target,
+        label,
+        room: line.room,
       });
       continue;
     }
@@ -73,64 +78,104 @@ export function fold(plan, rows) {
     const inner = left - 12 - LANE * lane;
     const enter = { x: Math.min(left - 6, first.x - 4), y: first.y };
     const corners = [
-      last, { x: outer, y: last.y }, { x: outer, y: gutter }, { x: inner, y: gutter }, { x: inner, y: first.y }, enter,
+      last,
+      { x: outer, y: last.y },
+      { x: outer, y: gutter },
+      { x: inner, y: gutter },
+      { x: inner, y: first.y },
+      enter,
     ];
     routes.set(line.key, {
       path: `${smooth(before, true)}${rounded(corners)}${smooth([enter, ...after], true).replace(/^M[^C]*/, '')}`,
-      end: target, label, room: line.room,
+      end: target,
+      label,
+      room: line.room,
     });
   }
   return {
-    direction: 'LR', width: right + LANE * lanes + MARGIN, height: y - GUTTER + MARGIN,
-    boxes: new Map(plan.boxes.map((box) => [box.key, moved(box, row(box.key))])), rows: rowOf, routes,
+    direction: 'LR',
+    width: right + LANE * lanes + MARGIN,
+    height: y - GUTTER + MARGIN,
+    boxes: new Map(plan.boxes.map((box) => [box.key, moved(box, row(box.key))])),
+    rows: rowOf,
+    routes,
   };
 }
 
 /**
- * Where to cut: near the wished length, where the fewest lines are cut.
+ * Where to cut: into rows of about the same length, through few lines, and between layers rather than in one.
+ *
+ * The cheapest way from the left end to the right one, over all places to cut.
  * @param {Plan} plan @param {number} rows
  * @returns {number[]}
  */
 function cutsOf(plan, rows) {
-  const gaps = gapsOf(plan);
   const wished = plan.width / rows;
+  const gaps = [{ cut: 0, price: 0 }, ...gapsOf(plan), { cut: plan.width, price: 0 }];
+  const last = gaps.length - 1;
+  const best = gaps.map(() => ({ cost: Infinity, before: 0 }));
+  best[0].cost = 0;
+  for (let i = 1; i <= last; i += 1) {
+    for (let j = i - 1; j >= 0; j -= 1) {
+      const apart = (gaps[i].cut - gaps[j].cut - wished) / wished;
+      if (apart > LONG && j < i - 1) {
+        break;
+      }
+      // A last row may be short, though not empty but for one box.
+      const cost = best[j].cost + (i === last && apart < 0 ? 0.5 : 1) * apart * apart + gaps[i].price;
+      if (cost < best[i].cost) {
+        best[i] = { cost, before: j };
+      }
+    }
+  }
   /** @type {number[]} */
   const cuts = [];
-  let start = 0;
-  while (plan.width - start > LONG * wished) {
-    const near = gaps.filter(({ cut }) => cut > start + SHORT * wished && cut < start + LONG * wished);
-    const ahead = gaps.find(({ cut }) => cut > start + 0.4 * wished);
-    const cost = (/** @type {Gap} */ gap) => gap.crossing + Math.abs(gap.cut - start - wished) / wished;
-    const best = near.sort((a, b) => cost(a) - cost(b))[0] ?? ahead;
-    if (!best) {
-      break;
-    }
-    cuts.push(best.cut);
-    start = best.cut;
+  for (let i = best[last].before; i > 0; i = best[i].before) {
+    cuts.unshift(gaps[i].cut);
   }
   return cuts;
 }
 
-/** @param {Plan} plan @returns {Gap[]} */
+/**
+ * The places between two columns of boxes, and what it costs to cut there.
+ * @param {Plan} plan
+ * @returns {{cut: number, price: number}[]}
+ */
 function gapsOf(plan) {
   const columns = [...new Set(plan.boxes.map((box) => Math.round(box.x)))].sort((a, b) => a - b);
-  const edge = (/** @type {number} */ column) => Math.min(
-    ...plan.boxes.filter((box) => Math.round(box.x) === column).map((box) => box.x - box.width / 2),
-  );
   const middles = new Map(plan.boxes.map((box) => [box.key, box.x]));
+  const layers = [...new Set(plan.boxes.map((box) => box.layer))]
+    .filter((name) => name !== null)
+    .map((name) => plan.boxes.filter((box) => box.layer === name));
   return columns.slice(1).map((column) => {
+    const here = plan.boxes.filter((box) => Math.round(box.x) === column);
     // Right before a column, so that the numbers of a line stay at the end of their row.
-    const cut = edge(column) - 6;
-    const crossing = plan.lines.filter((line) =>
-      (middles.get(line.from) ?? 0) < cut && (middles.get(line.to) ?? 0) > cut).length;
-    return { cut, crossing };
+    const cut = Math.min(...here.map((box) => box.x - box.width / 2)) - 6;
+    const crossing = plan.lines.filter(
+      (line) => (middles.get(line.from) ?? 0) < cut && (middles.get(line.to) ?? 0) > cut,
+    ).length;
+    const parted = layers.filter(
+      (boxes) => boxes.some((box) => box.x < cut) && boxes.some((box) => box.x > cut),
+    ).length;
+    return { cut, price: CROSSING * (crossing - 1) + PARTED * parted };
   });
 }
 
 /** The room that each row takes. @param {Plan} plan @param {(x: number) => number} rowAt @param {number} count */
 function boundsOf(plan, rowAt, count) {
-  const bounds = Array.from({ length: count }, () => ({ left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity }));
-  const take = (/** @type {Point} */ p, /** @type {number} */ r, /** @type {number} */ w, /** @type {number} */ over, /** @type {number} */ under) => {
+  const bounds = Array.from({ length: count }, () => ({
+    left: Infinity,
+    top: Infinity,
+    right: -Infinity,
+    bottom: -Infinity,
+  }));
+  const take = (
+    /** @type {Point} */ p,
+    /** @type {number} */ r,
+    /** @type {number} */ w,
+    /** @type {number} */ over,
+    /** @type {number} */ under,
+  ) => {
     const one = bounds[r];
     one.left = Math.min(one.left, p.x - w);
     one.right = Math.max(one.right, p.x + w);

@@ -12,12 +12,16 @@ import { labelSize } from 'fallline/graph/shown';
 /** @typedef {ReturnType<typeof labelSize>} Label */
 /** @typedef {'LR' | 'TB'} Direction */
 /**
+ * @typedef {{key: string, from: string, to: string, points: Point[], end: Point, label: Point,
+ *   room: Label}} Line
+ */
+/**
  * @typedef {Object} Plan what dagre has found, in its own coordinates
  * @property {Direction} direction
  * @property {number} width
  * @property {number} height
- * @property {(Point & {key: string, width: number, height: number})[]} boxes by their middles
- * @property {{key: string, from: string, to: string, points: Point[], end: Point, label: Point, room: Label}[]} lines
+ * @property {(Point & {key: string, layer: string | null, width: number, height: number})[]} boxes by their middles
+ * @property {Line[]} lines
  */
 /**
  * @typedef {Object} Route
@@ -84,10 +88,17 @@ export function place(graph, shown, options, direction, room) {
 function straight(plan) {
   const across = plan.direction === 'LR';
   return {
-    direction: plan.direction, width: plan.width, height: plan.height, rows: new Map(),
+    direction: plan.direction,
+    width: plan.width,
+    height: plan.height,
+    rows: new Map(),
     boxes: new Map(plan.boxes.map(({ key, x, y }) => [key, { x, y }])),
-    routes: new Map(plan.lines.map(({ key, points, end, label, room }) =>
-      [key, { path: smooth(points, across), end, label, room }])),
+    routes: new Map(
+      plan.lines.map(({ key, points, end, label, room }) => [
+        key,
+        { path: smooth(points, across), end, label, room },
+      ]),
+    ),
   };
 }
 
@@ -102,7 +113,12 @@ function planned(graph, shown, options, direction) {
   const across = direction === 'LR';
   const dagre = new Graph({ multigraph: true });
   dagre.setGraph({
-    rankdir: direction, nodesep: across ? 18 : 24, edgesep: 10, ranksep: across ? 46 : 36, marginx: 14, marginy: 26,
+    rankdir: direction,
+    nodesep: across ? 18 : 24,
+    edgesep: 10,
+    ranksep: across ? 46 : 52,
+    marginx: 14,
+    marginy: 26,
   });
   const sizes = new Map(shown.boxes.map((box) => [box.key, box]));
   for (const { key, width, height } of shown.boxes) {
@@ -114,35 +130,79 @@ function planned(graph, shown, options, direction) {
     const room = labelSize(graph, link, options, across);
     rooms.set(link.key, room);
     // A line from left to right runs through its label, and what is written above may be higher than below.
-    dagre.setEdge(link.from, link.to, across
-      ? { width: room.width + 8, height: 2 * Math.max(room.over, room.under), labelpos: 'c' }
-      : { width: room.width + 4, height: room.over + room.under, labelpos: 'r', labeloffset: 7 }, link.key);
+    dagre.setEdge(
+      link.from,
+      link.to,
+      across
+        ? { width: room.width + 8, height: 2 * Math.max(room.over, room.under), labelpos: 'c' }
+        : { width: room.width + 4, height: room.over + room.under, labelpos: 'r', labeloffset: 7 },
+      link.key,
+    );
   }
   arrangeWithDagre(dagre);
 
-  const boxes = shown.boxes.map(({ key, width, height }) => ({ key, width, height, ...pick(dagre.node(key)) }));
+  const boxes = shown.boxes.map(({ key, layer, width, height }) => ({
+    key,
+    layer,
+    width,
+    height,
+    ...pick(dagre.node(key)),
+  }));
   const middles = new Map(boxes.map((box) => [box.key, { x: box.x, y: box.y }]));
   const found = dagre.edges().map((edge) => ({ key: edge.name ?? '', edge, facts: dagre.edge(edge) }));
   const ways = new Map(found.map(({ key, facts }) => [key, facts.points.slice(1, -1)]));
+  const halves = halvesOf(boxes, found, across);
   const ports = portsOf(shown, ways, middles, across);
   const lines = found.map(({ key, edge, facts }) => {
     const room = /** @type {Label} */ (rooms.get(key));
     const [from, to] = [sizes.get(edge.v), sizes.get(edge.w)].map((box) => box ?? { width: 0, height: 0 });
-    const [start, target] = [middles.get(edge.v), middles.get(edge.w)].map((point) => point ?? { x: 0, y: 0 });
+    const [start, target] = [middles.get(edge.v), middles.get(edge.w)].map(
+      (point) => point ?? { x: 0, y: 0 },
+    );
     const shift = ports.get(key) ?? 0;
-    const begin = across ? { x: start.x + from.width / 2, y: start.y } : { x: start.x, y: start.y + from.height / 2 };
+    const begin = across
+      ? { x: start.x + from.width / 2, y: start.y }
+      : { x: start.x, y: start.y + from.height / 2 };
     const end = across
-      ? { x: target.x - to.width / 2, y: target.y + shift } : { x: target.x + shift, y: target.y - to.height / 2 };
+      ? { x: target.x - to.width / 2, y: target.y + shift }
+      : { x: target.x + shift, y: target.y - to.height / 2 };
     const label = { x: facts.x ?? 0, y: facts.y ?? 0 };
     const points = (ways.get(key) ?? []).flatMap((point) => {
-      const own = across && Math.abs(point.x - label.x) < 1 && Math.abs(point.y - label.y) < 1;
-      // A level stretch, above and below which the numbers stand.
-      return own ? [{ ...point, x: label.x - room.width / 2 }, { ...point, x: label.x + room.width / 2 }] : [point];
+      const here = Math.round(across ? point.x : point.y);
+      // Level through a whole rank, so that a line touches neither its boxes nor its numbers.
+      const half = halves.get(here) ?? 0;
+      return across
+        ? [
+            { x: point.x - half, y: point.y },
+            { x: point.x + half, y: point.y },
+          ]
+        : [
+            { x: point.x, y: point.y - half },
+            { x: point.x, y: point.y + half },
+          ];
     });
     return { key, from: edge.v, to: edge.w, points: [begin, ...points, end], end, label, room };
   });
   const { width = 1, height = 1 } = dagre.graph();
   return { direction, width, height, boxes, lines };
+}
+
+/**
+ * How far each rank reaches, by the place of its middle.
+ * @param {Plan['boxes']} boxes
+ * @param {{facts: import('dagre').EdgeLabel}[]} edges whose labels stand in ranks of their own
+ * @param {boolean} across
+ * @returns {Map<number, number>}
+ */
+function halvesOf(boxes, edges, across) {
+  /** @type {Map<number, number>} */
+  const halves = new Map();
+  for (const one of [...boxes, ...edges.map(({ facts }) => facts)]) {
+    const middle = Math.round((across ? one.x : one.y) ?? 0);
+    const half = ((across ? one.width : one.height) ?? 0) / 2;
+    halves.set(middle, Math.max(halves.get(middle) ?? 0, half));
+  }
+  return halves;
 }
 
 /** @param {Point} point @returns {Point} */

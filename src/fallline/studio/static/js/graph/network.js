@@ -11,7 +11,15 @@ import { h } from 'fallline/dom';
  */
 
 /** @type {Sizes} */
-const USUAL = { inputs: 2, hidden: [3], classes: 2, examples: 3, activation: 'relu', batch_norm: false, seed: 0 };
+const USUAL = {
+  inputs: 2,
+  hidden: [3],
+  classes: 2,
+  examples: 3,
+  activation: 'relu',
+  batch_norm: false,
+  seed: 0,
+};
 const WHOLE = /** @type {const} */ (['inputs', 'classes', 'examples', 'seed']);
 
 export class NetworkForm {
@@ -27,7 +35,9 @@ export class NetworkForm {
       onbuild();
     };
     this.preset = select(services, {
-      label: 'graph.preset', options: [], value: 'relu',
+      label: 'graph.preset',
+      options: [],
+      value: 'relu',
       onchange: (name) => {
         if (this.presets[name]) {
           this.set({ ...USUAL, ...this.presets[name] });
@@ -36,16 +46,33 @@ export class NetworkForm {
       },
     });
     this.hidden = h('input', {
-      type: 'text', class: 'number', id: 'graph-hidden', value: '3', 'aria-describedby': 'graph-complaint',
+      type: 'text',
+      class: 'number',
+      id: 'graph-hidden',
+      value: '3',
+      'aria-describedby': 'graph-complaint',
     });
     this.hidden.addEventListener('change', () => {
       // A word among them becomes 0, which the server explains.
-      change({ hidden: this.hidden.value.split(/[\s,;×]+/).filter(Boolean).map((word) => Number(word) || 0) });
+      change({
+        hidden: this.hidden.value
+          .split(/[\s,;×]+/)
+          .filter(Boolean)
+          .map((word) => Number(word) || 0),
+      });
       services.touched();
     });
-    const whole = (/** @type {typeof WHOLE[number]} */ name, /** @type {number} */ low, /** @type {number} */ high) =>
+    const whole = (
+      /** @type {typeof WHOLE[number]} */ name,
+      /** @type {number} */ low,
+      /** @type {number} */ high,
+    ) =>
       number(services, {
-        label: `graph.${name}`, low, high, step: 1, value: this.sizes[name],
+        label: `graph.${name}`,
+        low,
+        high,
+        step: 1,
+        value: this.sizes[name],
         onchange: (value) => change({ [name]: Math.round(value) }),
       });
     this.inputs = whole('inputs', 1, 8);
@@ -53,21 +80,42 @@ export class NetworkForm {
     this.examples = whole('examples', 1, 16);
     this.seed = whole('seed', 0, 999_999);
     this.activation = select(services, {
-      label: 'graph.activation', options: [], value: 'relu', onchange: (value) => change({ activation: value }),
+      label: 'graph.activation',
+      options: [],
+      value: 'relu',
+      onchange: (value) => change({ activation: value }),
     });
     this.norm = toggle(services, {
-      label: 'graph.batchNorm', value: false, onchange: (value) => change({ batch_norm: value }),
+      label: 'graph.batchNorm',
+      value: false,
+      onchange: (value) => change({ batch_norm: value }),
     });
-    this.element = h('div', { class: 'part' }, this.preset.element, this.inputs.element,
-      h('div', { class: 'field inline' }, h('label', { for: 'graph-hidden', t: 'graph.hidden' }), this.hidden),
-      this.classes.element, this.examples.element, this.activation.element, this.norm.element, this.seed.element);
+    this.element = h(
+      'div',
+      { class: 'part' },
+      this.preset.element,
+      this.inputs.element,
+      h(
+        'div',
+        { class: 'field inline' },
+        h('label', { for: 'graph-hidden', t: 'graph.hidden' }),
+        this.hidden,
+      ),
+      this.classes.element,
+      this.examples.element,
+      this.activation.element,
+      this.norm.element,
+      this.seed.element,
+    );
   }
 
   /** Which preset these sizes are, if any. */
   nameSizes() {
-    const text = (/** @type {Partial<Sizes>} */ sizes) => JSON.stringify(Object.entries({ ...USUAL, ...sizes }).sort());
+    const text = (/** @type {Partial<Sizes>} */ sizes) =>
+      JSON.stringify(Object.entries({ ...USUAL, ...sizes }).sort());
     const wanted = text(this.sizes);
-    this.preset.value = Object.entries(this.presets).find(([, sizes]) => text(sizes) === wanted)?.[0] ?? 'own';
+    this.preset.value =
+      Object.entries(this.presets).find(([, sizes]) => text(sizes) === wanted)?.[0] ?? 'own';
   }
 
   /** @param {Partial<Sizes>} sizes */

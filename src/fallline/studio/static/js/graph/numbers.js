@@ -11,13 +11,11 @@
  * @property {number | string} [high]
  */
 
-const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
-
 /** @param {unknown} x @returns {number} also of the texts "NaN" and "Infinity" */
 export const numeric = (x) => (typeof x === 'boolean' ? Number(x) : Number(x ?? NaN));
 
 /**
- * A number to so many significant digits: 0.7311, −2, 1.2·10⁻⁵, ∞.
+ * A number to so many significant digits: 0.7311, −2, 1.2e−5, ∞.
  * @param {unknown} x
  * @param {number} [digits]
  * @returns {string}
@@ -36,10 +34,7 @@ export function written(x, digits = 4) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
     const [mantissa, power] = value.toExponential(digits - 1).split('e');
-    const raised = String(Math.abs(Number(power))).replace(/\d/g, (d) => RAISED[Number(d)]);
-    const front = String(Number(mantissa));
-    const ten = `10${Number(power) < 0 ? '⁻' : ''}${raised}`;
-    return (front === '1' ? ten : `${front}·${ten}`).replace('-', '−');
+    return `${Number(mantissa)}e${Number(power)}`.replaceAll('-', '−');
   }
   const text = size >= 10 ** digits ? value.toFixed(0) : String(Number(value.toPrecision(digits)));
   return (text === '-0' ? '0' : text).replace('-', '−');
@@ -103,7 +98,10 @@ export function heat(facts) {
   values.forEach((value, i) => {
     const share = Number.isFinite(value) ? Math.min(1, Math.abs(value) / most) : 1;
     const colour = value < 0 ? [150, 104, 214] : [38, 158, 118];
-    pixels.data.set(Number.isNaN(value) ? [200, 60, 60, 255] : [...colour, Math.round(255 * share ** 0.7)], 4 * i);
+    pixels.data.set(
+      Number.isNaN(value) ? [200, 60, 60, 255] : [...colour, Math.round(255 * share ** 0.7)],
+      4 * i,
+    );
   });
   context.putImageData(pixels, 0, 0);
   const address = canvas.toDataURL();

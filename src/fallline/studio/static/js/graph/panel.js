@@ -2,7 +2,7 @@
 /** The right column: the step in formulas and numbers, a node, the gradients, all steps. */
 import { number, section, segmented, slider } from 'fallline/controls';
 import { clear, h, mathml, say } from 'fallline/dom';
-import { numeric, sizeOf, written } from 'fallline/graph/numbers';
+import { fitted, numeric, sizeOf, written } from 'fallline/graph/numbers';
 import { table } from 'fallline/graph/tables';
 
 /** @typedef {import('fallline/services').Services} Services */
@@ -29,21 +29,52 @@ export class Panel {
     /** Which number of the node is nudged, and by how much. */
     this.nudge = { element: 0, by: 0 };
     this.tab = segmented(services, {
-      label: 'graph.about', value: 'step',
-      options: [{ value: 'step', t: 'graph.thisStep' }, { value: 'node', t: 'graph.thisNode' }],
-      onchange: () => this.showTab(),
+      label: 'graph.about',
+      value: 'step',
+      options: [
+        { value: 'step', t: 'graph.thisStep' },
+        { value: 'node', t: 'graph.thisNode' },
+      ],
+      onchange: () => this.showCards(),
     });
     this.stepCard = h('div', { class: 'card step-card' });
     this.nodeCard = h('div', { class: 'card node-card', hidden: true });
     this.nudged = h('div', { class: 'nudged', 'aria-live': 'off' });
     this.gradients = h('div', { class: 'gradients' });
     this.list = h('ol', { class: 'steps', label: 'graph.allSteps' });
-    this.element = h('div', { class: 'column right' }, h('div', { class: 'scroll' },
-      h('div', { class: 'part' }, this.tab.element, this.stepCard, this.nodeCard),
-      section('graph.gradients', this.gradients), section('graph.allSteps', this.list)));
+    this.element = h(
+      'div',
+      { class: 'column right' },
+      h(
+        'div',
+        { class: 'scroll' },
+        h('div', { class: 'part' }, this.tab.element, this.stepCard, this.nodeCard),
+        section('graph.gradients', this.gradients),
+        section('graph.allSteps', this.list),
+      ),
+    );
   }
 
-  showTab() {
+  /** @param {'step' | 'node'} name */
+  showTab(name) {
+    this.tab.value = name;
+    this.showCards();
+  }
+
+  forgetNode() {
+    this.node = null;
+    clear(this.nodeCard);
+    this.nodeCard.append(h('p', { class: 'note', t: 'graph.noNode' }));
+    this.showTab('step');
+  }
+
+  retranslate() {
+    if (this.node) {
+      this.showNode(this.node);
+    }
+  }
+
+  showCards() {
     this.stepCard.hidden = this.tab.value !== 'step';
     this.nodeCard.hidden = this.tab.value !== 'node';
   }
@@ -58,9 +89,16 @@ export class Panel {
         const key = step.back ? 'graph.backwardPart' : 'graph.forwardPart';
         this.list.append(h('li', { class: 'turn', t: key }));
       }
-      const one = h('button', { type: 'button', onclick: () => this.wishes.onstep(index + 1) }, step.sentence);
-      this.list.append(h('li', { class: step.back ? 'back' : '', value: index + 1, 'data-index': index }, one));
+      const one = h(
+        'button',
+        { type: 'button', onclick: () => this.wishes.onstep(index + 1) },
+        step.sentence,
+      );
+      this.list.append(
+        h('li', { class: step.back ? 'back' : '', value: index + 1, 'data-index': index }, one),
+      );
     });
+    this.showGradients(graph);
   }
 
   /** Which step is the current one; null before the first. @param {number} position */
@@ -92,32 +130,62 @@ export class Panel {
     clear(this.stepCard);
     const { formulas, numbers } = step;
     const graph = /** @type {GraphFacts} */ (this.graph);
-    const heading = h('h3', { t: step.back ? 'graph.backwardThrough' : 'graph.forwardThrough',
-      values: { what: graph.nodes[step.node].title, name: graph.nodes[step.node].label } });
+    const heading = h('h3', {
+      t: step.back ? 'graph.backwardThrough' : 'graph.forwardThrough',
+      values: { what: graph.nodes[step.node].title, name: graph.nodes[step.node].label },
+    });
     this.stepCard.append(h('div', { class: step.back ? 'head back' : 'head' }, heading));
     const formula = (/** @type {string} */ key, /** @type {string | null} */ text) =>
       text && h('div', { class: 'formula' }, h('span', { class: 'caption', t: key }), wide(mathml(text)));
     if (!step.back) {
       append(this.stepCard, formula('graph.operation', formulas.here));
-      this.stepCard.append(h('div', { class: 'equation' },
-        ...numbers.inputs.map((/** @type {any} */ input) => term(input.label, input.value, 'forward')),
-        h('span', { class: 'sign' }, '→'), term(graph.nodes[step.node].label, numbers.result, 'forward')));
+      this.stepCard.append(
+        h(
+          'div',
+          { class: 'equation' },
+          ...numbers.inputs.map((/** @type {any} */ input) => term(input.label, input.value, 'forward')),
+          h('span', { class: 'sign' }, '→'),
+          term(graph.nodes[step.node].label, numbers.result, 'forward'),
+        ),
+      );
       return;
     }
-    append(this.stepCard, formula('graph.rule', formulas.rule), formula('graph.here', formulas.here),
-      formula('graph.chain', formulas.chain));
+    append(
+      this.stepCard,
+      formula('graph.rule', formulas.rule),
+      formula('graph.here', formulas.here),
+      formula('graph.chain', formulas.chain),
+    );
     if (numbers.upstream) {
       const sign = numbers.form === 'elementwise' ? '⊙' : numbers.form === 'number' ? '×' : '∘';
       const local = numbers.local && numbers.form !== 'jacobian';
-      append(this.stepCard, h('div', { class: 'equation' },
-        term(null, numbers.upstream, 'backward', 'graph.upstream'),
-        local && h('span', { class: 'sign' }, sign), local && term(null, numbers.local, '', 'graph.local'),
-        h('span', { class: 'sign' }, local ? '=' : '→'), term(null, numbers.result, 'backward', 'graph.downstream')));
+      append(
+        this.stepCard,
+        h(
+          'div',
+          { class: 'equation' },
+          term(null, numbers.upstream, 'backward', 'graph.upstream'),
+          local && h('span', { class: 'sign' }, sign),
+          local && term(null, numbers.local, '', 'graph.local'),
+          h('span', { class: 'sign' }, local ? '=' : '→'),
+          term(null, numbers.result, 'backward', 'graph.downstream'),
+        ),
+      );
     }
     if (numbers.count > 1) {
-      append(this.stepCard, h('div', { class: 'formula' },
-        h('span', { class: 'caption', t: 'graph.sum', values: { n: numbers.paths.length, all: numbers.count } }),
-        formulas.sum && wide(mathml(formulas.sum))));
+      append(
+        this.stepCard,
+        h(
+          'div',
+          { class: 'formula' },
+          h('span', {
+            class: 'caption',
+            t: 'graph.sum',
+            values: { n: numbers.paths.length, all: numbers.count },
+          }),
+          formulas.sum && wide(mathml(formulas.sum)),
+        ),
+      );
       if (sizeOf(numbers.total) > 1) {
         this.stepCard.append(table(numbers.total, 'backward'));
       }
@@ -131,18 +199,39 @@ export class Panel {
     clear(this.nodeCard);
     const name = node.label + (node.layer ? `  ·  ${node.layer}` : '');
     const kind = node.kind === 'operation' ? name : this.services.t(`graph.kind.${node.kind}`);
-    this.nodeCard.append(h('div', { class: 'head' },
-      h('h3', {}, node.kind === 'operation' ? node.operation : node.label), h('span', { class: 'note' }, kind)));
+    this.nodeCard.append(
+      h(
+        'div',
+        { class: 'head' },
+        h('h3', {}, node.kind === 'operation' ? node.operation : node.label),
+        h('span', { class: 'note' }, kind),
+      ),
+    );
     append(this.nodeCard, node.formula && wide(mathml(node.formula)));
     const row = (/** @type {string} */ key, /** @type {Node} */ content) =>
       h('div', { class: 'row' }, h('span', { class: 'caption', t: key }), content);
     this.nodeCard.append(row('graph.value', table(node.value, 'forward', 10)));
     append(this.nodeCard, node.derivative && row('graph.derivative', table(node.derivative, 'backward', 10)));
     if (node.users.length) {
-      this.nodeCard.append(row('graph.usedBy', h('div', { class: 'users' }, ...node.users.map((/** @type {any} */ user) =>
-        h('button', { type: 'button', class: 'chip', onclick: () => this.wishes.onpick(user.node) }, user.label,
-          user.derivative && sizeOf(user.derivative) === 1
-            && h('span', { class: 'number backward' }, written(user.derivative.elements?.[0])))))));
+      this.nodeCard.append(
+        row(
+          'graph.usedBy',
+          h(
+            'div',
+            { class: 'users' },
+            ...node.users.map((/** @type {any} */ user) =>
+              h(
+                'button',
+                { type: 'button', class: 'chip', onclick: () => this.wishes.onpick(user.node) },
+                user.label,
+                user.derivative &&
+                  sizeOf(user.derivative) === 1 &&
+                  h('span', { class: 'number backward' }, written(user.derivative.elements?.[0])),
+              ),
+            ),
+          ),
+        ),
+      );
     }
     if (node.derivative && node.kind !== 'output') {
       this.nodeCard.append(this.whatIf(node, same));
@@ -152,24 +241,40 @@ export class Panel {
   /** @param {any} node @param {boolean} same was it shown before? */
   whatIf(node, same) {
     const size = sizeOf(node.value);
-    const largest = Math.max(...(node.value.elements ?? [1]).map((/** @type {any} */ x) => Math.abs(numeric(x)) || 0));
+    const largest = Math.max(
+      ...(node.value.elements ?? [1]).map((/** @type {any} */ x) => Math.abs(numeric(x)) || 0),
+    );
     const reach = Math.max(0.1, Number((largest / 2).toPrecision(1)));
-    this.nudge = same ? { ...this.nudge, element: Math.min(this.nudge.element, size - 1) } : { element: 0, by: reach / 5 };
+    this.nudge = same
+      ? { ...this.nudge, element: Math.min(this.nudge.element, size - 1) }
+      : { element: 0, by: reach / 20 };
     const { element, by } = this.nudge;
     const ask = () => this.wishes.onnudge(node.node, this.nudge.element, this.nudge.by);
     const bar = slider(this.services, {
-      label: 'graph.nudgeBy', low: -reach, high: reach, value: by, step: reach / 100, format: (v) => written(v, 3),
+      label: 'graph.nudgeBy',
+      low: -reach,
+      high: reach,
+      value: by,
+      step: reach / 100,
+      format: (v) => written(v, 3),
       oninput: (v) => {
         this.nudge.by = v;
         ask();
       },
     });
-    const which = size > 1 && number(this.services, {
-      label: 'graph.element', low: 0, high: size - 1, step: 1, value: element, onchange: (v) => {
-        this.nudge.element = Math.round(v);
-        ask();
-      },
-    });
+    const which =
+      size > 1 &&
+      number(this.services, {
+        label: 'graph.element',
+        low: 0,
+        high: size - 1,
+        step: 1,
+        value: element,
+        onchange: (v) => {
+          this.nudge.element = Math.round(v);
+          ask();
+        },
+      });
     ask();
     const part = h('div', { class: 'what-if' }, h('h4', { t: 'graph.whatIf' }));
     append(part, which && which.element, bar.element, this.nudged);
@@ -185,19 +290,37 @@ export class Panel {
       const share = numeric(value) / most;
       line.style.left = `${50 + Math.min(0, share) * 50}%`;
       line.style.width = `${Math.abs(share) * 50 || 0}%`;
-      return h('div', { class: 'measure' }, h('span', { class: 'caption', t: key }),
-        h('span', { class: 'track', 'aria-hidden': 'true' }, line), h('span', { class: `number ${kind}` }, written(value, 4)));
+      return h(
+        'div',
+        { class: 'measure' },
+        h('span', { class: 'caption', t: key }),
+        h('span', { class: 'track', 'aria-hidden': 'true' }, line),
+        h('span', { class: `number ${kind}` }, written(value, 4)),
+      );
     };
     const output = this.graph?.name ?? 'f';
-    const from = h('p', { class: 'note' }, `${output}: ${written(answer.before, 6)} → ${written(answer.after, 6)}`);
-    this.nudged.append(bar('graph.change', answer.change, 'forward'), bar('graph.predicted', answer.predicted, 'backward'), from);
+    const from = h(
+      'p',
+      { class: 'note' },
+      `${output}: ${written(answer.before, 6)} → ${written(answer.after, 6)}`,
+    );
+    this.nudged.append(
+      bar('graph.change', answer.change, 'forward'),
+      bar('graph.predicted', answer.predicted, 'backward'),
+      from,
+    );
   }
 
   /** The gradients by the chain rule alone, until they have been checked. @param {GraphFacts} graph */
   showGradients(graph) {
-    const rows = graph.nodes.filter((node) => (node.kind === 'input' || node.kind === 'parameter') && node.derivative);
+    const rows = graph.nodes.filter(
+      (node) => (node.kind === 'input' || node.kind === 'parameter') && node.derivative,
+    );
     this.check = null;
-    this.draw(rows.map((node) => ({ node: node.id, label: node.label, chain: node.derivative })), true);
+    this.draw(
+      rows.map((node) => ({ node: node.id, label: node.label, chain: node.derivative })),
+      true,
+    );
   }
 
   /** @param {any} check as the server tells it */
@@ -210,20 +333,38 @@ export class Panel {
   draw(rows, all) {
     clear(this.gradients);
     const body = rows.map((row) => {
-      const good = row.apart !== undefined && numeric(row.apart) <= Math.max(4 * numeric(row.error), 1e-6 * (1 + size(row.chain)));
+      const good =
+        row.apart !== undefined &&
+        numeric(row.apart) <= Math.max(4 * numeric(row.error), 1e-6 * (1 + size(row.chain)));
       const verdict = row.apart === undefined ? (row.failed ? '–' : '…') : good ? '✓' : '✕';
       const cells = [
         h('td', { class: 'number backward' }, brief(row.chain)),
-        h('td', { class: 'number' }, row.numeric ? brief(row.numeric) : row.measured ? `${row.measured}/${row.size}` : ''),
+        h(
+          'td',
+          { class: 'number' },
+          row.numeric ? brief(row.numeric) : row.measured ? `${row.measured}/${row.size}` : '',
+        ),
         h('td', { class: 'number' }, row.apart === undefined ? '' : small(row.apart)),
         h('td', { class: good ? 'good' : row.apart === undefined ? '' : 'bad', title: row.failed }, verdict),
       ];
-      const name = h('button', { type: 'button', class: 'link', onclick: () => this.wishes.onpick(row.node) }, row.label);
+      const name = h(
+        'button',
+        { type: 'button', class: 'link', onclick: () => this.wishes.onpick(row.node) },
+        row.label,
+      );
       return h('tr', {}, h('th', { scope: 'row' }, name), ...cells);
     });
-    const heads = ['graph.by', 'graph.chainRule', 'graph.differences', 'graph.apart'].map((key) => h('th', { t: key, scope: 'col' }));
-    this.gradients.append(h('table', {},
-      h('thead', {}, h('tr', {}, ...heads, h('th', { label: 'graph.verdict', scope: 'col' }))), h('tbody', {}, ...body)));
+    const heads = ['graph.by', 'graph.chainRule', 'graph.differences', 'graph.apart'].map((key) =>
+      h('th', { t: key, scope: 'col' }),
+    );
+    this.gradients.append(
+      h(
+        'table',
+        {},
+        h('thead', {}, h('tr', {}, ...heads, h('th', { label: 'graph.verdict', scope: 'col' }))),
+        h('tbody', {}, ...body),
+      ),
+    );
     const failed = rows.find((row) => row.failed)?.failed;
     const note = h('p', { class: 'note' });
     if (failed) {
@@ -237,10 +378,11 @@ export class Panel {
 }
 
 /** @param {ArrayFacts} facts */
-const brief = (facts) => (facts.shape.length === 0 ? written(facts.elements?.[0], 5) : `‖${written(facts.norm, 4)}‖`);
+const brief = (facts) =>
+  facts.shape.length === 0 ? written(facts.elements?.[0], 5) : `‖${fitted(facts.norm, 7)}‖`;
 
 /** How far something is from something, in a few letters. @param {unknown} x */
-const small = (x) => (numeric(x) === 0 ? '0' : numeric(x).toExponential(0).replace('-', '−'));
+const small = (x) => (numeric(x) === 0 ? '0' : fitted(numeric(x).toExponential(0), 6));
 
 /** @param {ArrayFacts} facts */
 const size = (facts) => Math.max(0, ...(facts.elements ?? []).map((x) => Math.abs(numeric(x)) || 0));
@@ -251,7 +393,8 @@ function append(host, ...children) {
 }
 
 /** A formula that may be wider than the column. @param {Element} formula */
-const wide = (formula) => h('div', { class: 'wide', tabindex: 0, role: 'group', label: 'graph.aFormula' }, formula);
+const wide = (formula) =>
+  h('div', { class: 'wide', tabindex: 0, role: 'group', label: 'graph.aFormula' }, formula);
 
 /**
  * @param {string | null} name @param {ArrayFacts} facts @param {'forward' | 'backward' | ''} direction

@@ -36,7 +36,10 @@ export class Progress {
     return this.valued[node] <= position;
   }
 
-  /** Have all of these edges, or those among them that bring anything, brought it? @param {number} position @param {number[]} edges */
+  /**
+   * Have all of these edges, or those among them that bring anything, brought it?
+   * @param {number} position @param {number[]} edges
+   */
   hasReturned(position, edges) {
     const steps = edges.map((edge) => this.returned.get(edge)).filter((step) => step !== undefined);
     return steps.length > 0 && steps.every((step) => (step ?? 0) <= position);

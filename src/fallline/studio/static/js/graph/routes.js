@@ -21,7 +21,11 @@ export function smooth(points, across) {
   const kept = [];
   for (const point of points) {
     // A point that does not go forward is passed over, unless it is the end.
-    while (kept.length > 1 && point === points[points.length - 1] && along(point) <= along(kept[kept.length - 1]) + 0.1) {
+    while (
+      kept.length > 1 &&
+      point === points[points.length - 1] &&
+      along(point) <= along(kept[kept.length - 1]) + 0.1
+    ) {
       kept.pop();
     }
     if (!kept.length || along(point) > along(kept[kept.length - 1]) + 0.1) {
@@ -38,7 +42,8 @@ export function smooth(points, across) {
     const [a, b] = [slopes[i - 1], slopes[i]];
     return Math.sign(a) * Math.min(Math.abs(a + b) / 2, 3 * Math.min(Math.abs(a), Math.abs(b)));
   });
-  const place = (/** @type {number} */ p, /** @type {number} */ q) => at(across ? { x: p, y: q } : { x: q, y: p });
+  const place = (/** @type {number} */ p, /** @type {number} */ q) =>
+    at(across ? { x: p, y: q } : { x: q, y: p });
   let path = `M${place(t[0], v[0])}`;
   for (let i = 0; i < t.length - 1; i += 1) {
     // Longer handles where a line is level at both ends make a rounder S.
@@ -64,7 +69,10 @@ export function rounded(points) {
     const on = Math.hypot(after.x - here.x, after.y - here.y);
     const r = Math.min(CORNER, to / 2, on / 2);
     if (r > 0) {
-      const enter = { x: here.x + ((before.x - here.x) * r) / to, y: here.y + ((before.y - here.y) * r) / to };
+      const enter = {
+        x: here.x + ((before.x - here.x) * r) / to,
+        y: here.y + ((before.y - here.y) * r) / to,
+      };
       const leave = { x: here.x + ((after.x - here.x) * r) / on, y: here.y + ((after.y - here.y) * r) / on };
       path += `L${at(enter)}Q${at(here)} ${at(leave)}`;
     }

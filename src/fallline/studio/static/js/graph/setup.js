@@ -28,17 +28,26 @@ import { Walk } from 'fallline/graph/walk';
 export const SPEEDS = { slow: 0.7, normal: 1.6, fast: 6 };
 
 /** Choices among a few, their first one being the usual. @type {Record<string, string[]>} */
-export const CHOICES = { direction: ['auto', 'LR', 'TB', 'rows'], layers: ['auto', 'closed', 'open'], speed: ['normal', 'slow', 'fast'] };
+export const CHOICES = {
+  direction: ['auto', 'LR', 'TB', 'rows'],
+  layers: ['auto', 'closed', 'open'],
+  speed: ['normal', 'slow', 'fast'],
+};
 
 export class Setup {
   /** @param {Services} services @param {Wishes} wishes */
   constructor(services, wishes) {
     this.ready = false;
     this.source = segmented(services, {
-      label: 'graph.source', value: 'expression',
-      options: [{ value: 'expression', t: 'graph.expression' }, { value: 'network', t: 'graph.network' }],
+      label: 'graph.source',
+      value: 'expression',
+      options: [
+        { value: 'expression', t: 'graph.expression' },
+        { value: 'network', t: 'graph.network' },
+      ],
       onchange: () => {
         this.showSource();
+        services.touched();
         wishes.onbuild();
       },
     });
@@ -52,12 +61,15 @@ export class Setup {
     const flag = (/** @type {string} */ key, /** @type {boolean} */ value) =>
       toggle(services, { label: key, value, onchange: wishes.ondraw });
     this.flags = {
-      values: flag('graph.values', true), derivatives: flag('graph.derivatives', true),
+      values: flag('graph.values', true),
+      derivatives: flag('graph.derivatives', true),
       formulas: flag('graph.localFormulas', false),
     };
     const choice = (/** @type {string} */ name, /** @type {string[]} */ values) =>
       segmented(services, {
-        label: `graph.${name}`, value: CHOICES[name][0], onchange: wishes.ondraw,
+        label: `graph.${name}`,
+        value: CHOICES[name][0],
+        onchange: wishes.ondraw,
         options: values.map((value) => ({ value, t: `graph.${name}.${value}` })),
       });
     this.direction = choice('direction', CHOICES.direction);
@@ -65,13 +77,30 @@ export class Setup {
     this.speed = choice('speed', Object.keys(SPEEDS));
     this.layersField = field('graph.layers', this.layers.element);
     this.complaint = h('p', { class: 'complaint', role: 'alert', id: 'graph-complaint' });
-    this.element = h('div', { class: 'column' },
-      h('div', { class: 'scroll' },
-        section('graph.subject', this.source.element, this.expression.element, this.network.element, this.complaint),
+    this.element = h(
+      'div',
+      { class: 'column' },
+      h(
+        'div',
+        { class: 'scroll' },
+        section(
+          'graph.subject',
+          this.source.element,
+          this.expression.element,
+          this.network.element,
+          this.complaint,
+        ),
         this.variables.element,
-        section('graph.display', ...Object.values(this.flags).map((one) => one.element),
-          field('graph.direction', this.direction.element), this.layersField, field('graph.speed', this.speed.element))),
-      this.walk.element);
+        section(
+          'graph.display',
+          ...Object.values(this.flags).map((one) => one.element),
+          field('graph.direction', this.direction.element),
+          this.layersField,
+          field('graph.speed', this.speed.element),
+        ),
+      ),
+      this.walk.element,
+    );
     this.showSource();
   }
 
@@ -128,7 +157,11 @@ export class Setup {
       formula: network ? null : this.expression.formula,
       values: network ? null : this.expression.values,
       network: network ? this.network.sizes : null,
-      show: Object.entries(this.options).filter(([, on]) => on).map(([name]) => name).join(' ') || 'none',
+      show:
+        Object.entries(this.options)
+          .filter(([, on]) => on)
+          .map(([name]) => name)
+          .join(' ') || 'none',
       ...Object.fromEntries(chosen),
     };
   }
@@ -166,4 +199,5 @@ export class Setup {
 }
 
 /** @param {string} key @param {HTMLElement} element */
-const field = (key, element) => h('div', { class: 'field' }, h('span', { class: 'caption', t: key, 'aria-hidden': 'true' }), element);
+const field = (key, element) =>
+  h('div', { class: 'field' }, h('span', { class: 'caption', t: key, 'aria-hidden': 'true' }), element);

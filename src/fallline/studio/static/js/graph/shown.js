@@ -59,6 +59,7 @@ import { fitted, grid, heat, numeric, shapeText, sizeOf } from 'fallline/graph/n
  * @property {Badge[]} badges
  * @property {number} sum how many paths its derivative is the sum of
  * @property {GroupFacts | null} group
+ * @property {string | null} layer
  * @property {number} width
  * @property {number} height
  */
@@ -102,7 +103,7 @@ const MANY_NODES = 100;
 /**
  * The layers that are closed.
  * @param {GraphFacts} graph
- * @param {'auto' | 'closed' | 'open'} mode
+ * @param {string} mode auto, closed or open
  * @param {Set<string>} turned layers that the user opened or closed against the mode
  * @returns {Set<string>}
  */
@@ -160,8 +161,17 @@ function groupBox(graph, group) {
     .map((node) => ({ node: node.id, text: node.label, constant: false }));
   const width = Math.max(96, group.name.length * 7.4 + 44, badges.length * 34 + 20);
   return {
-    key: `g${group.name}`, kind: 'group', node: group.result, title: group.name,
-    name: graph.nodes[group.result].label, badges, sum: 0, group, width, height: badges.length ? 66 : 46,
+    key: `g${group.name}`,
+    kind: 'group',
+    node: group.result,
+    title: group.name,
+    name: graph.nodes[group.result].label,
+    badges,
+    sum: 0,
+    group,
+    layer: group.name,
+    width,
+    height: badges.length ? 66 : 46,
   };
 }
 
@@ -196,9 +206,17 @@ function nodeBox(graph, node, options) {
     width = Math.max(width, badge.text.length * NAME + 56);
   }
   return {
-    key: `n${node.id}`, kind: node.kind, node: node.id, title: node.title,
-    name: operation ? node.label : '', badges, sum: summed ? users : 0, group: null,
-    width: Math.ceil(width), height: Math.ceil(height),
+    key: `n${node.id}`,
+    kind: node.kind,
+    node: node.id,
+    title: node.title,
+    name: operation ? node.label : '',
+    badges,
+    sum: summed ? users : 0,
+    group: null,
+    layer: node.layer,
+    width: Math.ceil(width),
+    height: Math.ceil(height),
   };
 }
 
@@ -229,12 +247,16 @@ function linksOf(graph, inside, at, closed) {
     }
     const entering = group?.entering.find((one) => one.source === edge.source);
     const target = graph.nodes[edge.target];
-    const ordered = !group && target.inputs.length > 1 && !COMMUTING.has(target.operation)
-      && !target.written.length;
+    const ordered =
+      !group && target.inputs.length > 1 && !COMMUTING.has(target.operation) && !target.written.length;
     links.set(key, {
-      key, from, to, source: edge.source, edges: [index],
+      key,
+      from,
+      to,
+      source: edge.source,
+      edges: [index],
       derivative: entering ? entering.derivative : edge.derivative,
-      port: ordered ? 'abc'[edge.position] ?? '' : '',
+      port: ordered ? ('abc'[edge.position] ?? '') : '',
       local: group ? '' : edge.local,
     });
   });
@@ -264,9 +286,14 @@ export function inked(facts) {
   }
   if (size <= 6 && elements.length) {
     const lines = Array.from({ length: rows }, (_, row) =>
-      elements.slice(row * columns, (row + 1) * columns).map((x) => fitted(rounded(x), GRID_LETTERS)));
+      elements.slice(row * columns, (row + 1) * columns).map((x) => fitted(rounded(x), GRID_LETTERS)),
+    );
     return {
-      kind: 'grid', lines, width: columns * (GRID_LETTERS + 1) * SMALL, height: rows * 11 + 3, image: null,
+      kind: 'grid',
+      lines,
+      width: columns * (GRID_LETTERS + 1) * SMALL,
+      height: rows * 11 + 3,
+      image: null,
     };
   }
   const image = heat(facts);
@@ -277,7 +304,11 @@ export function inked(facts) {
     return { kind: 'text', lines, width: wide, height: 13, image };
   }
   return {
-    kind: 'heat', lines, width: Math.max(cell * columns, wide), height: cell * rows + 14, image,
+    kind: 'heat',
+    lines,
+    width: Math.max(cell * columns, wide),
+    height: cell * rows + 14,
+    image,
   };
 }
 
@@ -293,7 +324,12 @@ export function labelSize(graph, link, options, across) {
   const room = { above, below, local };
   if (across) {
     const width = Math.max(first, second, local.length * SMALL, 10);
-    return { ...room, width, over: (above?.height ?? 0) + 3, under: (below?.height ?? 0) + (local ? 12 : 0) + 3 };
+    return {
+      ...room,
+      width,
+      over: (above?.height ?? 0) + 3,
+      under: (below?.height ?? 0) + (local ? 12 : 0) + 3,
+    };
   }
   const width = Math.max(first + second + (first && second ? GAP : 0), local.length * SMALL, 4);
   const height = Math.max(above?.height ?? 0, below?.height ?? 0, 4);

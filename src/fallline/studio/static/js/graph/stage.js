@@ -13,17 +13,32 @@ export class Stage {
     this.title = h('div', { class: 'formula-title' });
     this.result = h('span', { class: 'number forward' });
     this.sentence = h('p', { class: 'sentence number' });
-    this.waiting = h('div', { class: 'busy', hidden: true, role: 'status' }, h('span', { t: 'graph.building' }));
-    const legend = h('div', { class: 'legend', 'aria-hidden': 'true' },
+    this.waiting = h(
+      'div',
+      { class: 'busy', hidden: true, role: 'status' },
+      h('span', { t: 'graph.building' }),
+    );
+    const legend = h(
+      'div',
+      { class: 'legend', 'aria-hidden': 'true' },
       h('span', { class: 'forward' }, '→ ', h('span', { t: 'graph.legend.value' })),
-      h('span', { class: 'backward' }, '← ', h('span', { t: 'graph.legend.derivative' })));
-    const zoom = h('div', { class: 'zoom' },
+      h('span', { class: 'backward' }, '← ', h('span', { t: 'graph.legend.derivative' })),
+    );
+    const zoom = h(
+      'div',
+      { class: 'zoom' },
       button(services, { icon: '+', label: 'graph.zoomIn', onclick: () => onzoom(1.25) }).element,
       button(services, { icon: '−', label: 'graph.zoomOut', onclick: () => onzoom(0.8) }).element,
-      button(services, { icon: '⤢', label: 'graph.fit', onclick: onfit }).element);
-    this.element = h('div', { class: 'stage' },
+      button(services, { icon: '⤢', label: 'graph.fit', onclick: onfit }).element,
+    );
+    this.element = h(
+      'div',
+      { class: 'stage' },
       h('div', { class: 'heading-bar' }, h('div', { class: 'what' }, this.title, this.result), legend),
-      zoom, this.sentence, this.waiting);
+      zoom,
+      this.sentence,
+      this.waiting,
+    );
   }
 
   /** @param {import('fallline/graph/shown').GraphFacts} graph */

@@ -42,9 +42,27 @@ export function table(facts, direction, digits = 6) {
 function summary(facts, direction) {
   const image = heat(facts);
   const { rows, columns } = grid(facts.shape);
-  const picture = image && h('img', { class: 'heat', src: image, alt: '', width: Math.min(220, columns * 12), height: Math.min(110, rows * 9) });
-  const range = facts.norm === undefined ? ''
-    : `  ‖·‖ ${written(facts.norm)}  [${written(facts.low, 3)}, ${written(facts.high, 3)}]`;
-  return h('div', { class: 'large-array' }, picture,
-    h('span', { class: `number ${direction}` }, sizeOf(facts) ? shapeText(facts.shape) + range : shapeText(facts.shape)));
+  const picture =
+    image &&
+    h('img', {
+      class: 'heat',
+      src: image,
+      alt: '',
+      width: Math.min(220, columns * 12),
+      height: Math.min(110, rows * 9),
+    });
+  const range =
+    facts.norm === undefined
+      ? ''
+      : `  ‖·‖ ${written(facts.norm)}  [${written(facts.low, 3)}, ${written(facts.high, 3)}]`;
+  return h(
+    'div',
+    { class: 'large-array' },
+    picture,
+    h(
+      'span',
+      { class: `number ${direction}` },
+      sizeOf(facts) ? shapeText(facts.shape) + range : shapeText(facts.shape),
+    ),
+  );
 }

@@ -35,7 +35,12 @@ export class Variables {
   row({ name, low, high, value }) {
     const box = h('input', { type: 'number', class: 'number', step: 'any', value, 'data-name': name });
     const bar = slider(this.services, {
-      label: 'graph.variable', values: { name }, low, high, value, step: stepOf(low, high),
+      label: 'graph.variable',
+      values: { name },
+      low,
+      high,
+      value,
+      step: stepOf(low, high),
       oninput: (moved) => {
         const exact = Number(moved.toPrecision(6));
         box.value = String(exact);
@@ -60,7 +65,10 @@ export class Variables {
   /** Say the names in the language of now. @param {Element} [only] */
   rename(only) {
     for (const box of only ? [only] : this.element.querySelectorAll('input[data-name]')) {
-      box.setAttribute('aria-label', this.services.t('graph.exactly', { name: box.getAttribute('data-name') ?? '' }));
+      box.setAttribute(
+        'aria-label',
+        this.services.t('graph.exactly', { name: box.getAttribute('data-name') ?? '' }),
+      );
     }
   }
 }

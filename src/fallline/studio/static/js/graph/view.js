@@ -1,26 +1,37 @@
 // @ts-check
 /** The graph view: values forward, derivatives backward, step by step. */
+import { latest, reason } from 'fallline/graph/ask';
 import { Drawing } from 'fallline/graph/drawing';
 import { toPng, toSvg } from 'fallline/graph/exports';
 import { place } from 'fallline/graph/layout';
 import { numeric } from 'fallline/graph/numbers';
 import { Panel } from 'fallline/graph/panel';
+import { Player } from 'fallline/graph/player';
 import { Progress } from 'fallline/graph/progress';
-import { Setup, SPEEDS } from 'fallline/graph/setup';
-import { Stage } from 'fallline/graph/stage';
+import { CHOICES, Setup, SPEEDS } from 'fallline/graph/setup';
 import { arrange, closedLayers } from 'fallline/graph/shown';
+import { Stage } from 'fallline/graph/stage';
 
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {import('fallline/graph/shown').GraphFacts} GraphFacts */
 
-/** Once the numbers have rested for so long, the derivatives are measured by differences. */
+/** Once the numbers have rested for so many milliseconds, the derivatives are measured by differences. */
 const REST = 350;
+/** After so many, an answer that has not come is worth a word. */
+const LONG = 250;
+const CLOSER = 1.25;
 
 export class GraphView {
   static shortcuts() {
     return [
-      ['Space', 'graph.key.play'], ['→ ←', 'graph.key.step'], ['Home End', 'graph.key.ends'], ['f', 'graph.key.fit'],
-      ['+ −', 'graph.key.zoom'], ['r', 'graph.key.reset'], ['Tab Enter', 'graph.key.nodes'], ['g', 'graph.key.layers'],
+      ['Space', 'graph.key.play'],
+      ['→ ←', 'graph.key.step'],
+      ['Home End', 'graph.key.ends'],
+      ['f', 'graph.key.fit'],
+      ['+ −', 'graph.key.zoom'],
+      ['g', 'graph.key.layers'],
+      ['r', 'graph.key.reset'],
+      ['Tab Enter', 'graph.key.nodes'],
     ];
   }
 
@@ -32,64 +43,66 @@ export class GraphView {
     this.graph = null;
     /** @type {Progress | null} */
     this.progress = null;
-    this.position = 0;
-    /** Where to begin once the graph is there; null for its end. @type {number | null} */
-    this.wantedPosition = null;
-    /** Where the camera is to stand then; null for where all is seen. @type {number[] | null} */
-    this.wantedCamera = null;
-    this.fresh = false;
-    this.playing = false;
-    this.visible = false;
-    this.presets = false;
-    /** @type {Set<string>} */
+    /** Layers that are open or closed against the rule. @type {Set<string>} */
     this.turned = new Set();
+    /** Where the walk and the camera are to stand when the next graph is there. */
+    this.wanted = {
+      position: /** @type {number | null} */ (null),
+      camera: /** @type {number[] | null} */ (null),
+      fresh: false,
+    };
+    this.visible = false;
+    this.resting = 0;
+    this.player = new Player({
+      onplace: (how) => this.showPlace(how),
+      onplaying: (on) => {
+        this.setup.walk.playing = on;
+      },
+      pace: () => SPEEDS[this.setup.speed.value],
+    });
     this.setup = new Setup(services, {
       onbuild: () => this.build(),
       onvalues: () => this.revalue(),
       ondraw: () => this.redraw(true),
       onterrain: () => this.openTerrain(),
       onwalk: (action) => this.walk(action),
-      onscrub: (position) => {
-        this.pause();
-        this.go(position, true);
-      },
+      onscrub: (position) => this.player.jump(position),
     });
     this.panel = new Panel(services, {
-      onstep: (position) => {
-        this.pause();
-        this.go(position, true);
-      },
+      onstep: (position) => this.player.jump(position),
       onpick: (node) => this.pick(node),
       onnudge: (node, element, by) => this.nudge(node, element, by),
     });
-    this.caption = new Stage(services, {
-      onzoom: (factor) => this.drawing.camera.zoom(factor), onfit: () => this.drawing.fit(),
+    this.stage = new Stage(services, {
+      onzoom: (factor) => this.drawing.camera.zoom(factor),
+      onfit: () => this.drawing.fit(),
     });
-    this.stage = this.caption.element;
-    this.drawing = new Drawing(this.stage, services, {
+    this.drawing = new Drawing(this.stage.element, services, {
       onpick: (node) => this.pick(node),
       onturn: (layer) => this.turn(layer),
       describe: (node) => this.describe(node),
+      inside: (box) => this.inside(box),
     });
-    root.append(this.setup.element, this.stage, this.panel.element);
-    this.sendBuild = latest((fields) => services.request('build', fields));
-    this.sendValues = latest((fields) => services.request('values', fields));
-    this.sendStep = latest((fields) => services.request('step', fields));
-    this.sendNode = latest((fields) => services.request('node', fields));
-    this.sendNudge = latest((fields) => services.request('nudge', fields));
-    this.sendCheck = latest((fields) => services.request('check', fields));
-    new ResizeObserver(() => this.resized()).observe(this.stage);
+    root.append(this.setup.element, this.stage.element, this.panel.element);
+    const newest = (/** @type {string} */ type) => latest((fields) => services.request(type, fields));
+    this.ask = {
+      build: newest('build'),
+      values: newest('values'),
+      step: newest('step'),
+      node: newest('node'),
+      nudge: newest('nudge'),
+      check: newest('check'),
+    };
+    new ResizeObserver(() => this.resized()).observe(this.stage.element);
   }
 
-  // ---- the server's side
+  // ---- what the server computes
 
   async connected() {
-    if (!this.presets) {
-      this.presets = true;
+    if (!this.setup.ready) {
       try {
         this.setup.offer(await this.services.request('presets'));
       } catch (error) {
-        this.presets = false;
         this.services.fail(reason(error));
         return;
       }
@@ -108,35 +121,28 @@ export class GraphView {
   }
 
   async build() {
-    if (!this.presets) {
+    if (!this.setup.ready) {
       return;
     }
-    this.pause();
+    this.player.pause();
     const slow = setTimeout(() => {
-      this.caption.busy = true;
-    }, 250);
+      this.stage.busy = true;
+    }, LONG);
     try {
-      const graph = await this.sendBuild(this.setup.wanted());
-      if (graph) {
-        this.setup.complain('');
-        this.take(graph);
-      }
+      this.take(await this.ask.build(this.setup.wanted()));
     } catch (error) {
+      // The graph before stays, and so does what was typed.
       this.setup.complain(reason(error), true);
     } finally {
       clearTimeout(slow);
-      this.caption.busy = false;
+      this.stage.busy = false;
     }
   }
 
   /** The same formula at other values: nothing moves, only numbers change. */
   async revalue() {
     try {
-      const graph = await this.sendValues({ values: this.ownValues() });
-      if (graph) {
-        this.setup.complain('');
-        this.take(graph);
-      }
+      this.take(await this.ask.values({ values: this.ownValues() }));
     } catch (error) {
       this.setup.complain(reason(error));
     }
@@ -145,87 +151,122 @@ export class GraphView {
   /** The values of those variables that the graph has. */
   ownValues() {
     const { values } = this.setup.expression;
-    return Object.fromEntries((this.graph?.variables ?? []).map(({ name, value }) => [name, values[name] ?? value]));
+    return Object.fromEntries(
+      (this.graph?.variables ?? []).map(({ name, value }) => [name, values[name] ?? value]),
+    );
   }
 
-  /** @param {GraphFacts} graph */
+  /** @param {GraphFacts | null} graph null where a newer one is on its way */
   take(graph) {
-    const before = this.graph;
-    const same = before !== null && !this.fresh && sameForm(before, graph);
-    this.fresh = false;
+    if (!graph) {
+      return;
+    }
+    const same = this.graph !== null && !this.wanted.fresh && sameForm(this.graph, graph);
     this.graph = graph;
     this.progress = new Progress(graph);
+    this.player.last = graph.steps.length;
     this.setup.showVariables(graph.variables);
     this.setup.expression.terrain.element.hidden = !graph.terrain;
-    this.caption.show(graph);
+    this.setup.complain(graph.note ?? '');
+    this.stage.show(graph);
     this.panel.showGraph(graph);
-    this.panel.showGradients(graph);
-    if (graph.note) {
-      this.setup.complain(graph.note);
-    }
     if (same) {
       this.drawing.rewrite(graph);
-      this.go(Math.min(this.position, graph.steps.length), false);
+      this.player.go(this.player.position, { byHand: false, moving: false });
       if (this.panel.node && !this.panel.nodeCard.hidden) {
-        this.ask(this.panel.node.node);
+        this.askNode(this.panel.node.node);
       }
     } else {
-      const layers = graph.groups.map((group) => group.name);
-      this.turned = new Set([...this.turned].filter((name) => layers.includes(name)));
-      this.drawing.selected = -1;
-      this.panel.node = null;
-      this.panel.tab.value = 'step';
-      this.panel.showTab();
-      this.redraw(true);
-      this.go(Math.min(this.wantedPosition ?? graph.steps.length, graph.steps.length), false);
-      if (this.wantedCamera) {
-        const [x, y, scale] = this.wantedCamera;
-        this.drawing.camera.own = true;
-        this.drawing.camera.set(x, y, scale);
-      } else {
-        this.drawing.fit();
-      }
+      this.takeNew(graph);
     }
-    this.wantedPosition = null;
-    this.wantedCamera = null;
     clearTimeout(this.resting);
-    this.resting = window.setTimeout(() => this.checkGradients(), REST);
+    this.resting = window.setTimeout(() => this.check(), REST);
     this.services.touched();
   }
 
-  async checkGradients() {
-    const { graph } = this;
+  /** @param {GraphFacts} graph of another form than the one before */
+  takeNew(graph) {
+    const { position, camera } = this.wanted;
+    this.wanted = { position: null, camera: null, fresh: false };
+    const layers = graph.groups.map((group) => group.name);
+    this.turned = new Set([...this.turned].filter((name) => layers.includes(name)));
+    this.drawing.selected = -1;
+    this.panel.forgetNode();
+    this.redraw(true);
+    this.player.go(position ?? graph.steps.length, { byHand: false, moving: false });
+    if (camera) {
+      this.drawing.camera.own = true;
+      this.drawing.camera.set(camera[0], camera[1], camera[2]);
+    }
+  }
+
+  /**
+   * Ask something of which only the newest answer counts.
+   * @param {'step' | 'node' | 'nudge' | 'check'} type
+   * @param {Record<string, any>} fields
+   * @returns {Promise<any>} null where there is none, or none any more
+   */
+  async answer(type, fields) {
     try {
-      const check = await this.sendCheck({});
-      // What was measured meanwhile is of numbers that are gone.
-      if (check && graph === this.graph) {
-        this.panel.showCheck(check);
-      }
+      return await this.ask[type](fields);
     } catch (error) {
       this.services.fail(reason(error));
+      return null;
+    }
+  }
+
+  async check() {
+    const { graph } = this;
+    const check = await this.answer('check', {});
+    // What was measured while the values changed is of numbers that are gone.
+    if (check && graph === this.graph) {
+      this.panel.showCheck(check);
+    }
+  }
+
+  /** @param {number} index */
+  async askStep(index) {
+    const step = await this.answer('step', { index });
+    if (step?.index === this.player.position - 1) {
+      this.panel.showStep(step);
+    }
+  }
+
+  /** @param {number} node */
+  async askNode(node) {
+    const facts = await this.answer('node', { node });
+    if (facts) {
+      this.panel.showNode(facts);
+    }
+  }
+
+  /** @param {number} node @param {number} element @param {number} by */
+  async nudge(node, element, by) {
+    const answer = await this.answer('nudge', { node, element, h: by });
+    if (answer) {
+      this.panel.showNudge(answer);
     }
   }
 
   // ---- drawing
 
-  /** @param {boolean} fit */
+  /** @param {boolean} fit show all of it */
   redraw(fit) {
-    const { graph, progress } = this;
+    const { graph, progress, setup, drawing } = this;
     if (!graph || !progress) {
       return;
     }
-    const options = this.setup.options;
-    const closed = closedLayers(graph, /** @type {any} */ (this.setup.layers.value), this.turned);
-    const shown = arrange(graph, closed, options);
-    const placed = place(graph, shown, options, /** @type {any} */ (this.setup.direction.value), this.drawing.room);
-    this.drawing.draw(graph, shown, placed);
-    this.drawing.mark(progress, this.position);
+    const closed = closedLayers(graph, setup.layers.value, this.turned);
+    const shown = arrange(graph, closed, setup.options);
+    const placed = place(graph, shown, setup.options, setup.direction.value, drawing.room);
+    drawing.draw(graph, shown, placed);
+    drawing.mark(progress, this.player.position);
     if (fit) {
-      this.drawing.fit();
+      drawing.fit();
     }
   }
 
-  /** Open or close a layer, and leave it where it is on the stage. @param {string} layer */
+  /** Open or close a layer. @param {string} layer */
   turn(layer) {
     if (!this.turned.delete(layer)) {
       this.turned.add(layer);
@@ -247,101 +288,46 @@ export class GraphView {
 
   // ---- the walk
 
-  /** @param {'play' | 'forward' | 'back' | 'reset'} action */
+  /** @param {import('fallline/graph/walk').Action} action */
   walk(action) {
+    const { player } = this;
     if (action === 'play') {
-      if (this.playing) {
-        this.pause();
-      } else {
-        this.run();
-      }
-      return;
-    }
-    this.pause();
-    if (action === 'reset') {
-      this.go(0, true);
+      player.turn();
+    } else if (action === 'reset') {
+      player.jump(0);
       this.drawing.fit();
     } else {
-      this.go(this.position + (action === 'forward' ? 1 : -1), true);
+      player.jump(player.position + (action === 'forward' ? 1 : -1));
     }
   }
 
-  run() {
-    if (!this.graph) {
-      return;
-    }
-    if (this.position >= this.graph.steps.length) {
-      this.go(0, false);
-    }
-    this.playing = true;
-    this.setup.walk.playing = true;
-    const beat = () => {
-      if (!this.playing || !this.graph) {
-        return;
-      }
-      this.go(this.position + 1, false, true);
-      if (this.position >= this.graph.steps.length) {
-        this.pause();
-      } else {
-        this.timer = window.setTimeout(beat, 1000 / SPEEDS[this.setup.speed.value]);
-      }
-    };
-    this.timer = window.setTimeout(beat, 150);
-  }
-
-  pause() {
-    clearTimeout(this.timer);
-    this.playing = false;
-    this.setup.walk.playing = false;
-  }
-
-  /**
-   * Go to a place of the walk.
-   * @param {number} position how many steps are done
-   * @param {boolean} byHand say the step's sentence to those who listen
-   * @param {boolean} [moving] let the step's ball run
-   */
-  go(position, byHand, moving = byHand) {
+  /** @param {import('fallline/graph/player').How} how */
+  showPlace({ byHand, moving }) {
     const { graph, progress } = this;
     if (!graph || !progress) {
       return;
     }
-    this.position = Math.min(graph.steps.length, Math.max(0, Math.round(position)));
-    const step = progress.current(this.position);
-    this.setup.walk.show(this.position, graph.steps.length, progress.forward);
-    this.drawing.mark(progress, this.position);
-    this.panel.mark(this.position);
+    const { position } = this.player;
+    const step = progress.current(position);
+    this.setup.walk.show(position, graph.steps.length, progress.forward);
+    this.drawing.mark(progress, position);
+    this.panel.mark(position);
+    this.stage.tell(step);
     if (step) {
-      this.askStep(this.position - 1);
+      this.askStep(position - 1);
     } else {
       this.panel.showStart();
     }
-    this.caption.tell(step);
     if (byHand) {
-      this.panel.tab.value = 'step';
-      this.panel.showTab();
-      this.services.announce(this.caption.sentence.textContent ?? '');
+      this.panel.showTab('step');
+      this.services.announce(this.stage.sentence.textContent ?? '');
       this.services.touched();
     }
-    if (moving) {
-      this.drawing.pulse();
-      if (step && (this.drawing.camera.own || graph.steps.length)) {
-        this.drawing.reveal(step.back && step.input !== null ? step.input : step.node, this.services.reduced());
-      }
+    if (moving && step) {
+      this.drawing.animate();
+      this.drawing.reveal(step.back ? (step.input ?? step.node) : step.node, this.services.reduced());
     } else {
-      this.drawing.still();
-    }
-  }
-
-  /** @param {number} index */
-  async askStep(index) {
-    try {
-      const step = await this.sendStep({ index });
-      if (step && step.index === this.position - 1) {
-        this.panel.showStep(step);
-      }
-    } catch (error) {
-      this.services.fail(reason(error));
+      this.drawing.pulse.stop();
     }
   }
 
@@ -352,37 +338,12 @@ export class GraphView {
     if (!this.graph || !this.progress) {
       return;
     }
-    this.pause();
+    this.player.pause();
     this.drawing.selected = node;
-    this.drawing.mark(this.progress, this.position);
+    this.drawing.mark(this.progress, this.player.position);
     this.drawing.reveal(node, this.services.reduced());
-    this.panel.tab.value = 'node';
-    this.panel.showTab();
-    this.ask(node);
-  }
-
-  /** @param {number} node */
-  async ask(node) {
-    try {
-      const facts = await this.sendNode({ node });
-      if (facts) {
-        this.panel.showNode(facts);
-      }
-    } catch (error) {
-      this.services.fail(reason(error));
-    }
-  }
-
-  /** @param {number} node @param {number} element @param {number} by */
-  async nudge(node, element, by) {
-    try {
-      const answer = await this.sendNudge({ node, element, h: by });
-      if (answer) {
-        this.panel.showNudge(answer);
-      }
-    } catch (error) {
-      this.services.fail(reason(error));
-    }
+    this.panel.showTab('node');
+    this.askNode(node);
   }
 
   /** A node in words. @param {number} id @returns {string} */
@@ -392,12 +353,20 @@ export class GraphView {
       return '';
     }
     const node = graph.nodes[id];
-    const derivative = progress.derivative(this.position, id);
+    const derivative = progress.derivative(this.player.position, id);
+    const known = progress.hasValue(this.player.position, id);
     const step = graph.steps.find((one) => !one.back && one.node === id);
-    const known = progress.hasValue(this.position, id);
-    const value = known ? step?.sentence ?? `${node.label} = ${node.value.text}` : node.label;
+    const value = known ? (step?.sentence ?? `${node.label} = ${node.value.text}`) : node.label;
     const key = derivative ? 'graph.describeBoth' : known ? 'graph.describeValue' : 'graph.describeNone';
-    return this.services.t(key, { value, derivative: derivative?.text ?? '', output: graph.name, name: node.label });
+    const values = { value, derivative: derivative?.text ?? '', output: graph.name, name: node.label };
+    return this.services.t(key, values);
+  }
+
+  /** @param {import('fallline/graph/shown').Box} box */
+  inside(box) {
+    const members = box.group?.members ?? [];
+    const operations = members.filter((id) => this.graph?.nodes[id].kind === 'operation');
+    return this.services.t('graph.inside', { n: operations.length });
   }
 
   openTerrain() {
@@ -416,17 +385,18 @@ export class GraphView {
 
   hide() {
     this.visible = false;
-    this.pause();
-    this.drawing.still();
+    this.player.pause();
+    this.drawing.pulse.stop();
   }
 
   state() {
     const { setup, graph } = this;
     const { camera } = this.drawing;
+    const { position } = this.player;
     return {
       ...setup.state(),
       ...(setup.source.value === 'expression' ? { values: this.ownValues() } : {}),
-      position: graph && this.position < graph.steps.length ? this.position : null,
+      position: graph && position < graph.steps.length ? position : null,
       turned: this.turned.size ? [...this.turned] : null,
       camera: camera.own ? camera.view : null,
     };
@@ -437,10 +407,11 @@ export class GraphView {
     this.setup.restore(state);
     const { turned, position, camera } = state;
     this.turned = new Set(Array.isArray(turned) ? turned.filter((name) => typeof name === 'string') : []);
-    this.wantedPosition = Number.isFinite(position) ? position : null;
-    this.wantedCamera = Array.isArray(camera) && camera.length === 3 && camera.every(Number.isFinite) ? camera : null;
-    // The next graph is a new one, even if it has the form of this one.
-    this.fresh = true;
+    this.wanted = {
+      position: Number.isFinite(position) ? position : null,
+      camera: Array.isArray(camera) && camera.length === 3 && camera.every(Number.isFinite) ? camera : null,
+      fresh: true,
+    };
   }
 
   /** @param {KeyboardEvent} event @returns {boolean} */
@@ -448,21 +419,18 @@ export class GraphView {
     const { camera } = this.drawing;
     /** @type {Record<string, () => void>} */
     const actions = {
-      ' ': () => this.walk('play'),
+      ' ': () => this.player.turn(),
       ArrowRight: () => this.walk('forward'),
       '.': () => this.walk('forward'),
       ArrowLeft: () => this.walk('back'),
       ',': () => this.walk('back'),
-      Home: () => this.walk('reset'),
+      Home: () => this.player.jump(0),
+      End: () => this.player.jump(this.player.last),
       r: () => this.walk('reset'),
-      End: () => {
-        this.pause();
-        this.go(this.graph?.steps.length ?? 0, true);
-      },
       f: () => this.drawing.fit(),
-      '+': () => camera.zoom(1.25),
-      '=': () => camera.zoom(1.25),
-      '-': () => camera.zoom(0.8),
+      '+': () => camera.zoom(CLOSER),
+      '=': () => camera.zoom(CLOSER),
+      '-': () => camera.zoom(1 / CLOSER),
       g: () => this.nextLayers(),
     };
     const action = actions[event.key];
@@ -471,8 +439,8 @@ export class GraphView {
   }
 
   nextLayers() {
-    const order = ['auto', 'closed', 'open'];
-    this.setup.layers.value = order[(order.indexOf(this.setup.layers.value) + 1) % 3];
+    const { layers } = this.setup;
+    layers.value = CHOICES.layers[(CHOICES.layers.indexOf(layers.value) + 1) % CHOICES.layers.length];
     this.turned.clear();
     this.redraw(true);
     this.services.touched();
@@ -484,22 +452,22 @@ export class GraphView {
 
   retranslate() {
     this.setup.variables.rename();
-    if (this.progress && this.graph) {
-      this.setup.walk.show(this.position, this.graph.steps.length, this.progress.forward);
+    if (this.graph && this.progress) {
+      this.setup.walk.show(this.player.position, this.graph.steps.length, this.progress.forward);
       this.redraw(false);
     }
-    if (this.panel.node) {
-      this.panel.showNode(this.panel.node);
-    }
+    this.panel.retranslate();
   }
 
   exports() {
+    const text = async (/** @type {string} */ type, fields = {}) =>
+      (await this.services.request(type, fields)).text;
     return {
       png: async () => toPng(this.svg(), 2),
       svg: async () => this.svg(),
-      csv: async () => (await this.services.request('csv')).text,
-      python: async () => (await this.services.request('script')).text,
-      dot: async () => (await this.services.request('dot', { theme: this.services.theme() })).text,
+      csv: () => text('csv'),
+      python: () => text('script'),
+      dot: () => text('dot', { theme: this.services.theme() }),
     };
   }
 
@@ -513,7 +481,7 @@ export class GraphView {
   }
 
   status() {
-    return { step: this.position, running: this.playing };
+    return { step: this.player.position, running: this.player.playing };
   }
 
   /** For tests in a browser. */
@@ -523,58 +491,25 @@ export class GraphView {
     return {
       nodes: graph?.nodes.length ?? 0,
       boxes: this.drawing.shown?.boxes.length ?? 0,
-      position: this.position,
+      position: this.player.position,
       steps: graph?.steps.length ?? 0,
       value: numeric(graph?.value.elements?.[0]),
-      gradients: Object.fromEntries(inputs.map((node) => [node.label, node.derivative?.elements?.map(numeric)])),
+      gradients: Object.fromEntries(
+        inputs.map((node) => [node.label, node.derivative?.elements?.map(numeric)]),
+      ),
       checked: Boolean(this.panel.check),
-      busy: this.caption.busy,
-      placed: this.drawing.placed,
+      busy: this.stage.busy,
     };
   }
 }
-
-/** @param {unknown} error */
-const reason = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Do two graphs differ in numbers only? @param {GraphFacts} a @param {GraphFacts} b */
 const sameForm = (a, b) => {
   const form = (/** @type {import('fallline/graph/shown').NodeFacts} */ node) =>
     `${node.label} ${node.title} ${node.value.shape} ${node.inputs}`;
-  return a.formula === b.formula && a.nodes.length === b.nodes.length
-    && a.nodes.every((node, i) => form(node) === form(b.nodes[i]));
+  return (
+    a.formula === b.formula &&
+    a.nodes.length === b.nodes.length &&
+    a.nodes.every((node, i) => form(node) === form(b.nodes[i]))
+  );
 };
-
-/**
- * One question at a time: while one is on its way, only the newest of those that follow is asked then.
- * @param {(fields: Record<string, any>) => Promise<any>} request
- * @returns {(fields: Record<string, any>) => Promise<any>} the answer; null where a newer question was asked
- */
-function latest(request) {
-  /** @type {{fields: Record<string, any>, resolve: (answer: any) => void, reject: (error: any) => void} | null} */
-  let waiting = null;
-  let asked = false;
-  /** @param {Record<string, any>} fields @param {(answer: any) => void} resolve @param {(error: any) => void} reject */
-  const send = (fields, resolve, reject) => {
-    asked = true;
-    // An answer that another question has overtaken is dropped: the next one is on its way.
-    const answered = (/** @type {any} */ answer) => resolve(waiting ? null : answer);
-    const failed = (/** @type {any} */ error) => (waiting ? resolve(null) : reject(error));
-    request(fields).then(answered, failed).finally(() => {
-      asked = false;
-      const next = waiting;
-      waiting = null;
-      if (next) {
-        send(next.fields, next.resolve, next.reject);
-      }
-    });
-  };
-  return (fields) => new Promise((resolve, reject) => {
-    if (!asked) {
-      send(fields, resolve, reject);
-      return;
-    }
-    waiting?.resolve(null);
-    waiting = { fields, resolve, reject };
-  });
-}

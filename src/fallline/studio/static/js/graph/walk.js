@@ -21,10 +21,22 @@ export class Walk {
     this.place = h('output', { for: 'graph-scrub' });
     this.bar = h('input', { type: 'range', id: 'graph-scrub', min: 0, max: 1, step: 1 });
     this.bar.addEventListener('input', () => wishes.onscrub(Number(this.bar.value)));
-    this.element = h('div', { class: 'walk' },
-      h('div', { class: 'slider' },
-        h('div', { class: 'slider-head' }, h('label', { for: 'graph-scrub', t: 'graph.position' }), this.place), this.bar),
-      h('div', { class: 'buttons' }, this.play.element, back.element, forward.element, reset.element));
+    this.element = h(
+      'div',
+      { class: 'walk' },
+      h(
+        'div',
+        { class: 'slider' },
+        h(
+          'div',
+          { class: 'slider-head' },
+          h('label', { for: 'graph-scrub', t: 'graph.position' }),
+          this.place,
+        ),
+        this.bar,
+      ),
+      h('div', { class: 'buttons' }, this.play.element, back.element, forward.element, reset.element),
+    );
   }
 
   /** @param {number} position @param {number} last @param {number} forward how many steps go forward */
@@ -33,7 +45,8 @@ export class Walk {
     this.bar.value = String(position);
     this.bar.style.setProperty('--p', `${(100 * position) / Math.max(1, last)}%`);
     this.bar.style.setProperty('--turn', `${(100 * forward) / Math.max(1, last)}%`);
-    const part = position === 0 ? 'graph.start' : position <= forward ? 'graph.forwardPart' : 'graph.backwardPart';
+    const part =
+      position === 0 ? 'graph.start' : position <= forward ? 'graph.forwardPart' : 'graph.backwardPart';
     const { t } = this.services;
     this.place.textContent = t('graph.place', { n: position, all: last, part: t(part) });
     this.bar.setAttribute('aria-valuetext', this.place.textContent);

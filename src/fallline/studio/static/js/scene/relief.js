@@ -87,9 +87,10 @@ export function scaleOf(values) {
   if (!(high > low)) return { low: Number.isFinite(low) ? low : 0, high: low, bend: Infinity };
   const sorted = sample.subarray(0, count).sort();
   const quantile = (/** @type {number} */ share) => sorted[Math.min(count - 1, Math.floor(share * count))];
-  // A pole downward would push all the rest to the top: it is cut off instead.
-  const bottom = quantile(0.005);
-  if (bottom - low > quantile(0.995) - bottom) low = bottom;
+  // A pole that goes both ways, as of 1/x, would push all the rest to the middle: its lower arm is cut off.
+  const [first, third] = [quantile(0.25), quantile(0.75)];
+  const spread = third - first;
+  if (low < first - 20 * spread && high > third + 20 * spread) low = first - 6 * spread;
   const range = high - low;
   const valley = quantile(LOW_SHARE) - low;
   if (!(valley > 0) || valley / range >= LOW_HEIGHT) return { low, high, bend: Infinity };

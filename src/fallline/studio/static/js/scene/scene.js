@@ -9,7 +9,7 @@
  * The page calls `render(mix)` at every animation frame; it draws only if something has changed.
  */
 import { Group, Scene as Stage } from 'three';
-import { hex } from 'fallline/palette';
+import { onTerrain } from 'fallline/palette';
 import { radiusOf } from 'fallline/scene/balls';
 import { makeFloor, makeWalls } from 'fallline/scene/block';
 import { BlockCamera, MapCamera } from 'fallline/scene/camera';
@@ -111,7 +111,7 @@ export class Scene extends Ground {
    */
   setColours(colours, marks) {
     const { uColours, uMarks } = this.uniforms;
-    colours.slice(0, KINDS).forEach((colour, kind) => uColours.value.set(hex(colour), 3 * kind));
+    colours.slice(0, KINDS).forEach((colour, kind) => uColours.value.set(onTerrain(colour), 3 * kind));
     for (let kind = 0; kind < KINDS; kind++) uMarks.value[kind] = marks ? (marks[kind] ?? 0) : kind % 12;
     this.dirty = true;
   }

@@ -269,8 +269,9 @@ export class Engine {
     const now = this.race.racers;
     return told.map((one, index) => {
       const before = this.before.find((other) => other.optimizer === one.optimizer && other.honest);
-      const found = one.honest ? one.rate : (before?.honest ?? null);
-      return { ...one, honest: now.length ? (now[index]?.honest ?? null) : found };
+      // Told first: later the same racer may have been given another rate.
+      const found = now[index]?.honest ?? (one.honest ? one.rate : (before?.honest ?? null));
+      return { ...one, honest: found };
     });
   }
 

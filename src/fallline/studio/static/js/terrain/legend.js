@@ -72,13 +72,16 @@ export class Legend {
   /**
    * @param {string} title
    * @param {Race} race
-   * @param {boolean} together do all start at one point?
+   * @param {{together: boolean, byBasin: boolean}} how do all start at one point, and are they coloured by basin?
    */
-  describe(title, race, together) {
+  describe(title, race, { together, byBasin }) {
+    this.element.classList.toggle('by-basin', byBasin);
     this.title.textContent = title;
     const key = race.racers.length === 1 ? 'terrain.sentence_one' : together ? 'terrain.sentence_point' : 'terrain.sentence';
     const words = race.n ? { n: count(race.n), k: race.racers.length } : null;
-    this.sentence.textContent = words ? this.services.t(key, words) : this.services.t('terrain.preparing');
+    this.sentence.textContent = words
+      ? this.services.t(key, words) + (byBasin ? this.services.t('terrain.sentence_basin') : '')
+      : '\u00a0';
   }
 
   /** The numbers of now, a few times a second. @param {Race} race */
@@ -87,6 +90,8 @@ export class Legend {
       return;
     }
     this.drawn = now;
+    // A column of nothing is left out.
+    this.table.classList.toggle('none-lost', race.standings.every((standing) => !(standing.lost > 0)));
     race.standings.forEach((standing, index) => {
       const [median, arrived, lost] = this.cells[index] ?? [];
       if (median) {

@@ -3,7 +3,13 @@
 import { svg } from 'fallline/dom';
 import { MARKS, coloursOf, marksOf } from 'fallline/palette';
 
-/** @typedef {{name: string, colour: string, mark: number}} Face */
+/**
+ * @typedef {object} Face
+ * @property {string} name
+ * @property {string} colour of its balls, on the terrain, which is the same in both themes
+ * @property {string} line of its curve, on the page
+ * @property {number} mark place in the list of marks
+ */
 
 /**
  * @param {string[]} optimizers
@@ -12,9 +18,10 @@ import { MARKS, coloursOf, marksOf } from 'fallline/palette';
  * @returns {Face[]}
  */
 export function facesOf(optimizers, names, theme) {
-  const colours = coloursOf(optimizers, theme);
+  const colours = coloursOf(optimizers, 'dark');
+  const lines = coloursOf(optimizers, theme);
   const marks = marksOf(optimizers);
-  return names.map((name, index) => ({ name, colour: colours[index], mark: marks[index] }));
+  return names.map((name, index) => ({ name, colour: colours[index], line: lines[index], mark: marks[index] }));
 }
 
 /**

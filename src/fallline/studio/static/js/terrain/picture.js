@@ -31,6 +31,9 @@ export class Picture {
     this.ticks = h('div', { class: 'ticks', 'aria-hidden': 'true' });
     this.scene.ticks(this.ticks);
     this.element = h('div', { class: 'picture' }, this.canvas, this.ticks);
+    // A frame around the canvas tells of the keyboard; the hand knows where it is.
+    this.element.addEventListener('pointerdown', () => this.element.classList.add('by-hand'), { capture: true });
+    this.canvas.addEventListener('blur', () => this.element.classList.remove('by-hand'));
     this.pointer = new Pointer(this.element, this.scene, hands, { turns: mode === 'block' });
     this.element.append(this.pointer.over);
     /** Balls of each racer, as the scene has them. */

@@ -23,9 +23,8 @@ import { MOST_RACERS } from 'fallline/terrain/setup';
 
 const ICONS = {
   more: 'M4 6.5 8 10.5 12 6.5',
-  remove: 'M4.5 4.5l7 7M11.5 4.5l-7 7',
-  add: 'M8 3.5v9M3.5 8h9',
 };
+const VERDICTS = /** @type {('safe'|'edge'|'explode')[]} */ (['safe', 'edge', 'explode']);
 const MOST_DECAY = 0.2;
 /** Milliseconds after a move of the hand in which what the engine answers is not yet what is wanted. */
 const HELD = 700;
@@ -59,10 +58,10 @@ class Card {
     });
     this.name = h('button', { type: 'button', class: 'name', onclick: () => actions.select(index) }, face.name);
     this.name.title = services.t('terrain.select_racer', { n: face.name, k: index + 1 });
-    this.remove = h('button', { type: 'button', class: 'tiny', onclick: () => actions.remove(index) }, icon('remove'));
-    this.remove.setAttribute('aria-label', services.t('terrain.remove_racer', name));
-    this.remove.title = services.t('terrain.remove_racer', name);
+    this.remove = h('button', { type: 'button', class: 'link remove', onclick: () => actions.remove(index) });
+    this.remove.textContent = services.t('terrain.remove_racer', name);
     this.remove.hidden = state.last;
+    this.word = h('span', { class: 'verdict' });
     this.more = h('button', { type: 'button', class: 'tiny more', onclick: () => this.toggleMore() }, icon('more'));
     this.more.setAttribute('aria-label', services.t('terrain.more_settings', name));
     this.more.title = services.t('terrain.more_settings', name);
@@ -80,7 +79,12 @@ class Card {
       },
     });
     this.honest = h('button', { type: 'button', class: 'link honest', onclick: () => actions.honest(index) });
-    this.shares = h('div', { class: 'shares', role: 'img' }, h('i', { class: 'safe' }), h('i', { class: 'edge' }), h('i', { class: 'explode' }));
+    this.shares = h(
+      'div',
+      { class: 'shares', 'aria-hidden': 'true' },
+      ...VERDICTS.map((kind) => h('i', { class: kind })),
+    );
+    this.sharesText = h('p', { class: 'shares-text' });
     /** @type {Record<string, {value: any}>} */
     this.controls = {};
     this.rule = h('div', { class: 'rule' }, facts.mathml ? mathml(facts.mathml) : null);
@@ -92,9 +96,8 @@ class Card {
     this.element = h(
       'div',
       { class: 'racer', role: 'group' },
-      h('div', { class: 'racer-head' }, this.see, this.name, this.more, this.remove),
+      h('div', { class: 'racer-head' }, this.see, this.name, this.word, this.more),
       this.rate.element,
-      this.shares,
       this.settings,
     );
     this.element.setAttribute('aria-label', face.name);
@@ -108,7 +111,7 @@ class Card {
 
   /** @param {number} index @param {Actions} actions */
   fill(index, actions) {
-    this.settings.append(this.rule, this.honest);
+    this.settings.append(this.honest, this.shares, this.sharesText, this.rule);
     for (const [name, about] of Object.entries(this.facts.settings)) {
       const label = `terrain.setting_${name}`;
       const control = about.static
@@ -136,7 +139,7 @@ class Card {
       oninput: (value) => actions.live(index, { decay: value }),
     });
     this.controls.decay = decay;
-    this.settings.append(decay.element);
+    this.settings.append(decay.element, this.remove);
   }
 
   hold() {
@@ -194,17 +197,17 @@ class Card {
   /** @param {Limit} limit */
   setLimit(limit) {
     this.rate.limit = limit.limit;
-    const kinds = /** @type {const} */ (['safe', 'edge', 'explode']);
-    const known = kinds.some((kind) => limit[kind] > 0);
-    const most = kinds.reduce((best, kind) => (limit[kind] > limit[best] ? kind : best), kinds[0]);
+    const known = VERDICTS.some((kind) => limit[kind] > 0);
+    const most = VERDICTS.reduce((best, kind) => (limit[kind] > limit[best] ? kind : best), VERDICTS[0]);
     // Said once, when it changes: a verdict that is written anew twenty times a second cannot be read out.
     /** @type {'safe'|'edge'|'explode'|null} */
     const verdict = known ? most : null;
     if (verdict !== this.verdict) {
       this.verdict = verdict;
-      this.rate.verdict = verdict;
+      this.word.className = `verdict ${verdict ?? ''}`;
+      this.word.textContent = verdict ? this.services.t(`control.${verdict}`) : '';
     }
-    kinds.forEach((kind, at) => {
+    VERDICTS.forEach((kind, at) => {
       /** @type {HTMLElement} */ (this.shares.children[at]).style.flexGrow = String(limit[kind] || 0);
     });
     const said = this.services.t('terrain.shares', {
@@ -213,8 +216,11 @@ class Card {
       explode: percent(limit.explode),
     });
     this.shares.hidden = !known;
-    this.shares.setAttribute('aria-label', said);
-    this.shares.title = said;
+    this.sharesText.hidden = !known;
+    if (this.sharesText.textContent !== said) {
+      this.sharesText.textContent = said;
+      this.word.title = said;
+    }
   }
 }
 

@@ -172,7 +172,7 @@ export class Side {
     this.faces = faces;
     const series = faces.map((face, index) => ({
       name: face.name,
-      colour: face.colour,
+      colour: face.line,
       dash: DASHES[race.racers[index]?.optimizer] ?? [],
     }));
     this.curves.setSeries(series);

@@ -367,7 +367,7 @@ export class TerrainView {
 
   /** Names, colours and marks, wherever they are shown. */
   dress() {
-    const { race, setup } = this.engine;
+    const { race } = this.engine;
     const optimizers = race.racers.map((racer) => racer.optimizer);
     this.faces = facesOf(optimizers, race.names(), this.services.theme());
     const { stage, side, panel } = this;
@@ -375,7 +375,7 @@ export class TerrainView {
       return;
     }
     stage.legend.show(this.faces, this.visible());
-    stage.legend.describe(this.title(), race, setup.spread === 'point');
+    this.describe();
     side.setRacers(race, this.faces, this.visible());
     panel.racers.show(race.racers, this.faces, this.visible());
     const colours = basinColours(this.faces.map((face) => face.colour));
@@ -403,7 +403,7 @@ export class TerrainView {
     this.paint();
     stage.busy.hidden = true;
     if (before !== race.each) {
-      stage.legend.describe(this.title(), race, this.engine.setup.spread === 'point');
+      this.describe();
       stage.legend.drawn = 0;
     }
     stage.timeline.at(race.step);
@@ -571,6 +571,7 @@ export class TerrainView {
     }
     this.watch();
     this.paint();
+    this.describe();
     this.wake(300);
     this.services.touched();
   }
@@ -600,6 +601,11 @@ export class TerrainView {
       this.both((picture) => picture.scene.recolour(kinds));
     }
     this.painted = kinds !== null;
+  }
+
+  describe() {
+    const how = { together: this.engine.setup.spread === 'point', byBasin: this.colouring === 'basin' };
+    this.stage?.legend.describe(this.title(), this.engine.race, how);
   }
 
   visible() {

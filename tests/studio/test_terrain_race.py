@@ -171,6 +171,19 @@ def test_nothing_that_may_change_is_compiled_again():
     assert minimize_loop.traces["advance"] == traced
 
 
+def test_programs_of_many_functions_are_given_up(monkeypatch):
+    cleared = []
+    monkeypatch.setattr(balls_module.jax, "clear_caches", lambda: cleared.append(True))
+    monkeypatch.setattr(balls_module, "_compiled_for", set())
+    for number in range(balls_module.MOST_FUNCTIONS):
+        made = terrains.from_expression(f"x + {number}")
+        balls_module.bound_memory(balls_module.function_of(made))
+        balls_module.bound_memory(balls_module.function_of(terrains.from_expression("x + 0")))
+    assert not cleared
+    balls_module.bound_memory(balls_module.function_of(HIMMELBLAU))
+    assert cleared == [True]
+
+
 def test_more_balls_than_there_was_room_for_move_to_a_larger_program(monkeypatch):
     monkeypatch.setattr(balls_module, "CAPACITIES", (32, 1024, 20480))
     monkeypatch.setattr(balls_module, "ROOM", 0)

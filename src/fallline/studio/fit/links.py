@@ -43,8 +43,8 @@ def as_terrain(run: Descent, bounds: tuple[float, float, float, float]) -> dict[
         number = f"{abs(float(value)):.7g}"
         sign = "-" if value < 0 else "+" if text else ""
         text += f" {sign} " if text else sign
-        text += f"{number}*{name}" if name else number
-    return {"formula": text.strip(), "bounds": list(bounds)}
+        text += number if not name else name if number == "1" else f"{number}*{name}"
+    return {"formula": text.strip(), "bounds": [float(f"{edge:.5g}") for edge in bounds]}
 
 
 def as_graph(run: Descent, point: int) -> dict[str, Any]:

@@ -36,8 +36,8 @@ CLOUD = 160
 ALONG = np.linspace(-1.0, 3.0, 49)
 """Where the loss along the next step is looked at, in steps: 0 is here, 1 where the step leads."""
 
-GRID = {64: 257, 256: 257, 1024: 129, 2048: 129}
-"""Points of the loss surface on each axis, by the capacity of the rows."""
+GRID = 129
+"""Points of the loss surface on each axis."""
 
 PROFILE = 81
 STEPS = tuple(10.0 ** (-k / 4) for k in range(2, 53))
@@ -174,9 +174,8 @@ def _look(
 
 def heights(run: Descent, bounds: tuple[float, float, float, float]) -> np.ndarray:
     """The objective of a line over (w, b), float32, shape (g, g): a row of the grid is one b."""
-    count = GRID[len(run.rows.y)]
-    w = np.linspace(*bounds[:2], count).astype(np.float32)
-    b = np.linspace(*bounds[2:], count).astype(np.float32)
+    w = np.linspace(*bounds[:2], GRID).astype(np.float32)
+    b = np.linspace(*bounds[2:], GRID).astype(np.float32)
     return np.asarray(_heights(run.problem.objective, run.rows, w, b))
 
 

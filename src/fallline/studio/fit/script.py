@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 from fallline.studio.fit.points import LARGEST, MOST
@@ -29,7 +30,9 @@ def script(run: Descent) -> str:
     )
     model = f"models.Linear({max(len(run.features.means), 1)})"
     if settings.model == "network":
-        model = f"models.MLP(1, hidden={settings.hidden!r}, activation={settings.activation!r})"
+        model = (
+            f"models.MLP(1, hidden={settings.hidden!r}, activation={quoted(settings.activation)})"
+        )
     place = ""
     if settings.place is not None:
         w, b = settings.place
@@ -43,12 +46,12 @@ import numpy as np
 
 import fallline
 from fallline import models, optimizers
-
+{_imports(run)}
 {changed}{_points(run)}
 {_features(run)}
 run = fallline.train(
     {model},
-    {settings.loss!r},
+    {quoted(settings.loss)},
     (X, target),{place}
     optimizer={_optimizer(problem.optimizer)},
     batch_size={batch},
@@ -59,6 +62,17 @@ print(run)
 print("loss at the last step:", run.history.loss[-1])
 print(run.params)
 '''
+
+
+def quoted(text: str) -> str:
+    """A text as Python has it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _imports(run: Descent) -> str:
+    if run.points.source is None:
+        return ""
+    return "from fallline.data.kinds import number\nfrom fallline.data.readers import read_table\n"
 
 
 def _points(run: Descent) -> str:

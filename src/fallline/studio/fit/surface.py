@@ -103,5 +103,3 @@ class Surface:
     def _set(self, middle: np.ndarray, half: np.ndarray) -> None:
         low, high = middle - half, middle + half
         self.bounds = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
-
-

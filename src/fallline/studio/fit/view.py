@@ -2,8 +2,9 @@
 
 Messages of the page: ``start`` (settings, and ``points`` or ``table``), ``points``, ``set``, ``reset``,
 ``run``, ``step``, ``pace``, ``advance``, ``derivative``; asked for: ``preset``, ``tables``, ``columns``,
-``script``, ``csv``, ``terrain``, ``graph``. To the page: ``fit`` at every start and change, ``rate`` when one was found, ``stopped``,
-``derivative``, ``advanced``; the surface as a block, and the state as frames (see `frame`).
+``script``, ``csv``, ``terrain``, ``graph``. To the page: ``fit`` at every start and change, ``rate`` when one
+was found, ``stopped``, ``derivative``, ``advanced``; the surface as a block, and the state as frames (see
+`fallline.studio.fit.facts.frame`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 
 from fallline.errors import FalllineError
 from fallline.studio.fit import looks, rates
-from fallline.studio.fit.descent import FIELDS, Descent
+from fallline.studio.fit.descent import Descent
 from fallline.studio.fit.facts import facts, frame
 from fallline.studio.fit.features import Features
+from fallline.studio.fit.history import History
 from fallline.studio.fit.links import as_graph, as_terrain
 from fallline.studio.fit.points import Points, columns, listing, painted, pair, path_of, preset
 from fallline.studio.fit.script import script
@@ -32,11 +34,8 @@ if TYPE_CHECKING:
     from fallline.studio.message import Message
     from fallline.studio.view import Given, Out
 
-MOST_ROWS = 200_000
-"""Rows of history kept for the export; of more, every other one of the older half is given up."""
-
 CALLS, MOST_CALLS = 16, 512
-"""Calls of the loop a frame of a run, and for steps that are asked for at once: as many places of the path."""
+"""Calls of the loop a frame, and for steps that are asked for at once: so many places has the path."""
 
 QUIET = 0.4
 """Seconds without a change after which what the first step needs is compiled."""
@@ -58,7 +57,7 @@ class FitView(View):
         self._number = 0
         self._tables: dict[str, Table] = {}
         self._surface = Surface()
-        self._rows: list[np.ndarray] = []
+        self._history = History()
         self._running = False
         self._frames_left = 0
         self._steps, self._rate = 1, 30.0
@@ -141,30 +140,33 @@ class FitView(View):
     def _set(self, message: Message) -> dict[str, Any]:
         """Other settings; a run goes on from its parameters where they keep their meaning."""
         before, settings = self.settings, read(message, self.settings)
-        self.settings = settings
         run = self.run
-        if run is None or not settings.same_parameters(before):
-            self._begin()
-            return {"run": self._number}
-        begun = run.place().iteration > 0
-        searches = settings.rate is None and not rates.has_closed_form(settings)
-        if not begun and (searches or not settings.same_program(before)):
-            self._begin(keep_running=True)
-            return {"run": self._number}
-        rate = settings.rate
-        if rate is None and settings != before:
-            # In the middle of a run no search takes place: the rate stays, or the known one is taken.
-            rate = self._closed_rate(run, settings) or run.rate
-        run.with_settings(settings, settings.made_optimizer(rate))
-        run.forgive()
-        self._changed_live(surface=(settings.loss, settings.l2) != (before.loss, before.l2))
+        same = settings.same_parameters(before)
+        if run is not None and same:
+            searches = settings.rate is None and not rates.has_closed_form(settings)
+            begun = run.place().iteration > 0
+            if begun or (settings.same_program(before) and not searches):
+                rate = settings.rate
+                if rate is None:
+                    rate = self._own_rate(run, settings)
+                self.settings = settings
+                run.with_settings(settings, settings.made_optimizer(rate))
+                run.forgive()
+                self._changed_live(surface=(settings.loss, settings.l2) != (before.loss, before.l2))
+                return {"run": self._number}
+        self.settings = settings
+        self._begin(keep_running=same)
         return {"run": self._number}
 
-    def _closed_rate(self, run: Descent, settings: Settings) -> float | None:
-        if not rates.has_closed_form(settings):
-            return None
+    def _own_rate(self, run: Descent, settings: Settings) -> float:
+        """The rate that suits a run in its middle; searched for only where optimizer or loss are others."""
+        before = run.settings
+        alike = (settings.optimizer, settings.loss) == (before.optimizer, before.loss)
+        if alike and before.rate is None and not rates.has_closed_form(settings):
+            return run.rate
         trial = Descent(settings, run.features, run.points, settings.made_optimizer())
-        self._honest = rates.suitable(trial, looks.curvature(trial))
+        largest = looks.curvature(trial) if settings.squared else np.nan
+        self._honest = rates.suitable(trial, largest)
         return self._honest
 
     def _reset(self, message: Message) -> dict[str, Any]:
@@ -177,14 +179,12 @@ class FitView(View):
         self._number = (self._number + 1) % 2**16
         self._running &= keep_running
         self._frames_left = 0
-        self._rows, self._honest, self._limit = [], None, None
+        self._history, self._honest, self._limit = History(), None, None
         self.run, self._prepared, self._can_paint = None, True, True
         if not len(self.points):
             self._running = False
             window, names = self.points.window, self.points.names
-            self.out.send(
-                "fit", run=self._number, n=0, running=False, window=window, names=names
-            )
+            self.out.send("fit", run=self._number, n=0, running=False, window=window, names=names)
             return
         settings = self.settings
         features = Features.learn(
@@ -339,7 +339,7 @@ class FitView(View):
         each = -(-count // calls) if self.settings.two else count
         parts = [run.go(min(each, count - done)) for done in range(0, count, each)]
         rows = np.concatenate(parts)
-        self._keep(rows)
+        self._history.add(rows)
         if self._surface.widen(run):
             self._send_surface()
         self._show(rows)
@@ -399,23 +399,10 @@ class FitView(View):
             )
         self._looked = time.perf_counter()
 
-    def _keep(self, rows: np.ndarray) -> None:
-        self._rows.append(rows)
-        if len(self._rows) > 4_096:
-            whole = np.concatenate(self._rows)
-            if len(whole) > MOST_ROWS:
-                half = len(whole) // 2
-                whole = np.concatenate([whole[:half:2], whole[half:]])
-            self._rows = [whole]
-
     def history(self) -> np.ndarray:
         """The steps so far, shape (steps, 8); see `fallline.studio.fit.descent.FIELDS`."""
-        return np.concatenate(self._rows) if self._rows else np.zeros((0, len(FIELDS)))
+        return self._history.rows()
 
     def _csv(self) -> str:
         self._needed()
-        lines = [",".join(FIELDS)]
-        for row in self.history().tolist():
-            cells = [f"{int(v)}" for v in row[:2]] + ["" if v != v else f"{v:.9g}" for v in row[2:]]
-            lines.append(",".join(cells))
-        return "\n".join(lines) + "\n"
+        return self._history.csv()

@@ -11,7 +11,6 @@ import numpy as np
 
 import fallline
 from fallline.errors import FalllineError
-from fallline.gradients.graph import words
 from fallline.gradients.graph.steps import forward_sentence
 from fallline.studio.graph import formula, presets
 from fallline.studio.graph.network import Network
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
 # What a program uses itself cannot be the name of a variable in it.
 _TAKEN = frozenset(
     {"jax", "fallline", "parse", "checkpoint_name", "values", "graph", "step", "name"}
-    | {"derivative", "zip", "float", "print"}
+    | {"derivative", "zip", "float", "print", "np", "map"}
 )
+
+_FACTORS = (1.0, -1.0, 0.3, -0.3, 2.0)
 
 MOST_NODES = 600
 """Larger graphs are read by nobody, and slow to draw."""
@@ -92,9 +93,7 @@ class Subject:
         variables = tuple(
             dataclasses.replace(v, value=values.get(v.name, v.value)) for v in self.variables
         )
-        return dataclasses.replace(
-            self, variables=variables, args=tuple(v.value for v in variables)
-        )
+        return dataclasses.replace(self, variables=variables, args=_point(variables))
 
     def terrain(self) -> dict[str, Any] | None:
         """A formula of two variables as one of x and y, over the ranges of its sliders."""
@@ -113,7 +112,7 @@ class Subject:
         lines: list[str] = []
         for i, (name, part) in enumerate(self.typed.parts):
             given = ", ".join(_identifier(used) for used in part.names)
-            call = f"parse({json.dumps(part.text.strip())}, {list(part.names)!r})({given})"
+            call = f"parse({json.dumps(part.text.strip())}, {json.dumps(part.names)})({given})"
             last = i == len(self.typed.parts) - 1
             made = f'{_identifier(name)} = checkpoint_name({call}, "{name}")'
             lines.append(f"    return {call}" if last else f"    {made}")
@@ -122,6 +121,7 @@ class Subject:
         return f'''"""The computational graph of a formula, as Fallline's studio showed it."""
 
 import jax
+import numpy as np
 {named}
 import fallline
 from fallline.expressions import parse
@@ -134,7 +134,7 @@ def {_identifier(output)}({", ".join(map(_identifier, self.typed.names))}):
 
 
 values = { ({v.name: v.value for v in self.variables})!r}
-graph = fallline.graph({_identifier(output)}, *values.values())
+graph = fallline.graph({_identifier(output)}, *map(np.float64, values.values()))
 graph.check()
 for step in graph.step():
     print(step.sentence)
@@ -166,7 +166,29 @@ def asked(message: Message) -> Subject:
         else v
         for v in presets.variables(typed.names, values)
     )
-    return Subject(typed.function(), tuple(v.value for v in variables), None, typed, variables)
+    function = typed.function()
+    variables = _started(function, variables, values)
+    return Subject(function, _point(variables), None, typed, variables)
+
+
+def _started(
+    function: Callable[..., Any], variables: tuple[Variable, ...], values: dict[str, float]
+) -> tuple[Variable, ...]:
+    """The variables where the function is a number: those that nobody has set are moved until it is one."""
+    for factor in _FACTORS:
+        tried = tuple(
+            v if v.name in values else dataclasses.replace(v, value=round(factor * v.value, 3))
+            for v in variables
+        )
+        with jax.enable_x64(True):
+            if np.isfinite(float(function(*_point(tried)))):
+                return tried
+    return variables
+
+
+def _point(variables: tuple[Variable, ...]) -> tuple[np.float64, ...]:
+    """Where the formula is looked at; numbers of Python's own would be of a type that is converted."""
+    return tuple(np.float64(v.value) for v in variables)
 
 
 def _identifier(name: str) -> str:
@@ -192,11 +214,9 @@ def _no_number(graph: Graph) -> str:
     for node in graph.nodes:
         if node.kind == "operation" and not np.all(np.isfinite(node.value)):
             inputs = [graph.nodes[i] for i in node.inputs]
-            what = "is not a number" if np.any(np.isnan(node.value)) else "is infinite"
-            if words.phrase(node.called, node.facts, ["a", "b", "c"][: len(inputs)]) == "a ÷ b":
-                what = "divides by zero"
+            why = ", a division by zero" if node.called == "div" and inputs[1].value == 0 else ""
             return (
-                f"At these values the result is no finite number: {forward_sentence(node, inputs)} "
-                f"{what}. Change the values or the formula."
+                "At these values the result is no finite number: "
+                f"{forward_sentence(node, inputs)}{why}. Change the values or the formula."
             )
     return "At these values the result is no finite number: change the values or the formula."

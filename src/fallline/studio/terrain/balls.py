@@ -29,6 +29,9 @@ ROOM = 512
 CAPACITIES = (1024, 2048, 2560, 3072, 4096, 5120, 7168, 10_240, 20_480)
 """Balls that a program is compiled for; chosen so that 20,000 shared by any few racers waste little."""
 
+MOST_FUNCTIONS = 24
+"""Functions that programs are kept for."""
+
 NEVER = np.float32(-1.0)
 """The tolerance at which no ball ever comes to rest: noise or another rate may set it going again."""
 
@@ -58,6 +61,20 @@ def function_of(terrain: Terrain) -> loop.Function:
     """What the programs are compiled for: the formula alone, so that another window is no other program."""
     bare = Terrain("", "", terrain.function, ((-1.0, 1.0), (-1.0, 1.0)))
     return loop.Function.of(bare, ())[0]
+
+
+_compiled_for: set[loop.Function] = set()
+
+
+def bound_memory(function: loop.Function) -> None:
+    """Give up all compiled programs once they are for many functions, of which this is the newest.
+
+    Whoever types formulas all day would else fill the memory: the programs for one take some ten megabytes.
+    """
+    if function not in _compiled_for and len(_compiled_for) >= MOST_FUNCTIONS:
+        jax.clear_caches()
+        _compiled_for.clear()
+    _compiled_for.add(function)
 
 
 @dataclasses.dataclass(frozen=True)

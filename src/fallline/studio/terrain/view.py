@@ -21,7 +21,7 @@ from fallline.studio.terrain.asked import (
     read_settings,
     read_start,
 )
-from fallline.studio.terrain.balls import MOST, prepared_capacity
+from fallline.studio.terrain.balls import MOST, bound_memory, function_of, prepared_capacity
 from fallline.studio.terrain.basins import Basins
 from fallline.studio.terrain.race import LONGEST, MOST_RACERS, Race
 from fallline.studio.terrain.racer import DECAY, RATE
@@ -157,6 +157,7 @@ class TerrainView(View):
 
     def _begin(self, asked: Asked) -> None:
         """Start the race asked for on the surface that the page has."""
+        bound_memory(function_of(asked.terrain))
         capacity = prepared_capacity(asked.each, len(asked.racers))
         self._asked, self._inspected, self._told = asked, None, None
         self._metrics, self._when = Metrics(), {}

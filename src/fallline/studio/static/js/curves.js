@@ -80,6 +80,11 @@ export class Curves {
     this.redraw();
   }
 
+  /** What is subtracted before the logarithm is taken; below zero, or 0. */
+  get base() {
+    return this._base;
+  }
+
   get logarithmic() {
     return this._logarithmic;
   }
@@ -301,7 +306,7 @@ export class Curves {
     const low = least(values);
     const high = this._logarithmic ? most(values) : this.top(values, low);
     if (this._logarithmic) {
-      return [low / 1.5, Math.max(high * 1.5, low * 10)];
+      return [low / 1.5, Math.max(high * 1.3, low * 3)];
     }
     const margin = 0.05 * (high - low) || 0.05 * Math.max(1e-6, Math.abs(high));
     return [low - margin, high + margin];
@@ -337,6 +342,9 @@ export class Curves {
       ticks: { show: false },
       gap: 4,
     };
+    const upright = this._logarithmic
+      ? { splits: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => decades(low, high) }
+      : {};
     const none = { stroke: 'transparent', width: 0, points: { show: false } };
     const count = this.series.length;
     this.plot = new uPlot(
@@ -353,7 +361,7 @@ export class Curves {
         },
         axes: [
           { ...axis, size: 24, space: 46, values: (_, splits) => splits.map(tick) },
-          { ...axis, size: 46, space: 28, values: (_, splits) => splits.map(tick) },
+          { ...axis, ...upright, size: 46, space: 28, values: (_, splits) => splits.map(tick) },
         ],
         series: [
           {},
@@ -464,6 +472,27 @@ function trace(plot, x, y, colour) {
     down = true;
   });
   ctx.stroke();
+}
+
+/**
+ * Round numbers for a logarithmic axis: powers of ten, and some between them where there are few.
+ * @param {number} low
+ * @param {number} high
+ */
+export function decades(low, high) {
+  const span = Math.log10(high / low);
+  const factors = span > 4 ? [1] : span > 2 ? [1, 3] : [1, 2, 5];
+  const apart = Math.max(1, Math.ceil(span / 8));
+  const out = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
+    for (const factor of power % apart === 0 ? factors : []) {
+      const value = factor * 10 ** power;
+      if (value >= low && value <= high) {
+        out.push(value);
+      }
+    }
+  }
+  return out;
 }
 
 /**

@@ -55,7 +55,19 @@ export class Chart {
   build() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width < LEAST || height < LEAST) return;
-    const { lines, x, y, logY, xValues, yValues, xSplits, ySplits, ySize = 46, beneath, above } = this.options;
+    const {
+      lines,
+      x,
+      y,
+      logY,
+      xValues,
+      yValues,
+      xSplits,
+      ySplits,
+      ySize = 46,
+      beneath,
+      above,
+    } = this.options;
     const axis = {
       stroke: this.colour('--muted'),
       font: '10.5px "JetBrains Mono", monospace',
@@ -76,11 +88,24 @@ export class Chart {
           y: { distr: logY ? 3 : 1, ...(y && { range: () => y() }) },
         },
         axes: [
-          { ...axis, size: 22, space: 44, values: xValues ? (_, splits) => xValues(splits) : texts,
-            ...(xSplits && { splits: () => xSplits }) },
-          { ...axis, size: ySize, space: 26, values: yValues ? (_, splits) => yValues(splits) : texts,
-            ...(logY && { splits: (_, __, low, high) => logarithmic(low, high) }),
-            ...(ySplits && { splits: () => ySplits }) },
+          {
+            ...axis,
+            size: 22,
+            space: 44,
+            values: xValues ? (_, splits) => xValues(splits) : texts,
+            ...(xSplits && { splits: () => xSplits }),
+          },
+          {
+            ...axis,
+            size: ySize,
+            space: 26,
+            values: yValues ? (_, splits) => yValues(splits) : texts,
+            ...(logY && {
+              splits: (_, __, low, high) => logarithmic(low, high),
+              filter: (_, splits) => splits,
+            }),
+            ...(ySplits && { splits: () => ySplits }),
+          },
         ],
         series: [
           {},
@@ -118,7 +143,11 @@ export class Chart {
   resize() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (!this.plot) this.build();
-    else if (width >= LEAST && height >= LEAST && (width !== this.plot.width || height !== this.plot.height)) {
+    else if (
+      width >= LEAST &&
+      height >= LEAST &&
+      (width !== this.plot.width || height !== this.plot.height)
+    ) {
       this.plot.setSize({ width, height });
     }
   }

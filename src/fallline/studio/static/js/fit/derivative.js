@@ -48,29 +48,65 @@ export class Derivative {
     this.facts = null;
     this.parameter = 0;
     this.choice = select(services, {
-      label: 'fit.parameter', options: [], value: '0', onchange: (value) => told.chosen(Number(value)),
+      label: 'fit.parameter',
+      options: [],
+      value: '0',
+      onchange: (value) => told.chosen(Number(value)),
     });
     this.trouble = h('p', { class: 'complaint' });
     this.profileBox = h('div', { class: 'chart' });
     this.errorBox = h('div', { class: 'chart' });
     this.numbers = h('table', { class: 'numbers' });
     this.slope = h('p', { class: 'slope number' });
-    this.element = h('div', { class: 'derivative' },
-      h('div', { class: 'pick' }, this.choice.element, this.slope), this.trouble, this.profileBox,
-      h('h3', { class: 'sub' }, h('span', { t: 'fit.errors' }), h('span', { class: 'keys' },
-        ...['forward', 'central'].map((name) => h('span', { class: `key key-${name}` },
-          h('i', { 'aria-hidden': 'true' }), h('span', { t: `fit.${name}` }))))),
-      this.errorBox, this.numbers);
+    this.element = h(
+      'div',
+      { class: 'derivative' },
+      h('div', { class: 'pick' }, this.choice.element, this.slope),
+      this.trouble,
+      this.profileBox,
+      h(
+        'h3',
+        { class: 'sub' },
+        h('span', { t: 'fit.errors' }),
+        h(
+          'span',
+          { class: 'keys' },
+          ...['forward', 'central'].map((name) =>
+            h(
+              'span',
+              { class: `key key-${name}` },
+              h('i', { 'aria-hidden': 'true' }),
+              h('span', { t: `fit.${name}` }),
+            ),
+          ),
+        ),
+      ),
+      this.errorBox,
+      this.numbers,
+    );
     this.profile = new Chart(this.profileBox, services, {
-      lines: [{ colour: '--text', width: 2 }, { colour: '--accent', width: 1.8, dash: [6, 4] }],
+      lines: [
+        { colour: '--text', width: 2 },
+        { colour: '--accent', width: 1.8, dash: [6, 4] },
+      ],
       y: () => this.heights(),
-      beneath: (chart, plot) => this.found && rule(plot, { x: this.found.at, colour: chart.colour('--line') }),
-      above: (chart, plot) => this.found && dot(plot, {
-        x: this.found.at, y: this.found.loss, colour: chart.colour('--accent'), rim: chart.colour('--panel'), size: 5,
-      }),
+      beneath: (chart, plot) =>
+        this.found && rule(plot, { x: this.found.at, colour: chart.colour('--line') }),
+      above: (chart, plot) =>
+        this.found &&
+        dot(plot, {
+          x: this.found.at,
+          y: this.found.loss,
+          colour: chart.colour('--accent'),
+          rim: chart.colour('--panel'),
+          size: 5,
+        }),
     });
     this.errors = new Chart(this.errorBox, services, {
-      lines: [{ colour: '--muted', width: 1.8 }, { colour: '--accent', width: 2 }],
+      lines: [
+        { colour: '--muted', width: 1.8 },
+        { colour: '--accent', width: 2 },
+      ],
       // Both axes in powers of ten.
       x: () => [-13.3, -0.3],
       y: () => [LEAST - 0.5, 1.5],
@@ -127,18 +163,39 @@ export class Derivative {
     const { found } = this;
     if (!found || !this.facts) return;
     this.slope.textContent = `∂L/∂${parameterName(this.facts, found.parameter)} = ${few(found.slope)}`;
-    const rows = /** @type {['forward' | 'central', number][]} */ ([['forward', 1 / 2], ['central', 1 / 3]]);
+    const rows = /** @type {['forward' | 'central', number][]} */ ([
+      ['forward', 1 / 2],
+      ['central', 1 / 3],
+    ]);
     this.numbers.replaceChildren(
-      h('thead', {}, h('tr', {}, h('th', { t: 'fit.difference' }), h('th', { t: 'fit.bestH' }), h('th', { t: 'fit.error' }),
-        h('th', { t: 'fit.ruleH' }))),
-      h('tbody', {}, ...rows.map(([name, exponent]) => {
-        const best = bestOf(found[name]);
-        const rule = 2.220446049250313e-16 ** exponent * Math.max(1, Math.abs(found.at));
-        return h('tr', {}, h('th', { scope: 'row', t: `fit.${name}` }),
-          h('td', { class: 'number' }, best < 0 ? '–' : few(found.steps[best], 2)),
-          h('td', { class: 'number' }, best < 0 ? '–' : few(found[name][best] ?? NaN, 2)),
-          h('td', { class: 'number' }, few(rule, 2)));
-      })),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          h('th', { t: 'fit.difference' }),
+          h('th', { t: 'fit.bestH' }),
+          h('th', { t: 'fit.error' }),
+          h('th', { t: 'fit.ruleH' }),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        ...rows.map(([name, exponent]) => {
+          const best = bestOf(found[name]);
+          const rule = 2.220446049250313e-16 ** exponent * Math.max(1, Math.abs(found.at));
+          return h(
+            'tr',
+            {},
+            h('th', { scope: 'row', t: `fit.${name}` }),
+            h('td', { class: 'number' }, best < 0 ? '–' : few(found.steps[best], 2)),
+            h('td', { class: 'number' }, best < 0 ? '–' : few(found[name][best] ?? NaN, 2)),
+            h('td', { class: 'number' }, few(rule, 2)),
+          );
+        }),
+      ),
     );
     const exact = found.central.slice(0, 6).every((error) => error !== null && error < 1e-10);
     if (exact) {
@@ -153,13 +210,21 @@ export class Derivative {
     const { found } = this;
     if (!found) return;
     for (const [name, variable] of /** @type {['forward' | 'central', string][]} */ ([
-      ['forward', '--muted'], ['central', '--accent']])) {
+      ['forward', '--muted'],
+      ['central', '--accent'],
+    ])) {
       const best = bestOf(found[name]);
       if (best < 0) continue;
       const colour = chart.colour(variable);
       const x = Math.log10(found.steps[best]);
       rule(plot, { x, colour, dash: [2, 4] });
-      dot(plot, { x, y: exponentOf(found[name][best] ?? 0), colour, rim: chart.colour('--panel'), size: 4.5 });
+      dot(plot, {
+        x,
+        y: exponentOf(found[name][best] ?? 0),
+        colour,
+        rim: chart.colour('--panel'),
+        size: 4.5,
+      });
     }
   }
 

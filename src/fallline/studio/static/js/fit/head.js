@@ -18,10 +18,24 @@ export class Head {
     this.title = h('h2', { class: 'title' });
     this.equation = h('p', { class: 'equation number' });
     this.place = h('p', { class: 'place' });
-    this.cells = { loss: h('dd', { class: 'number' }), floor: h('dd', { class: 'number' }), norm: h('dd', { class: 'number' }) };
-    this.row = h('dl', { class: 'metrics' }, ...Object.entries(this.cells).map(([name, cell]) =>
-      h('div', {}, h('dt', { t: `fit.metric.${name}` }), cell)));
-    this.element = h('div', { class: 'head' }, h('div', { class: 'head-words' }, this.title, this.equation, this.place), this.row);
+    this.cells = {
+      loss: h('dd', { class: 'number' }),
+      floor: h('dd', { class: 'number' }),
+      norm: h('dd', { class: 'number' }),
+    };
+    this.row = h(
+      'dl',
+      { class: 'metrics' },
+      ...Object.entries(this.cells).map(([name, cell]) =>
+        h('div', {}, h('dt', { t: `fit.metric.${name}` }), cell),
+      ),
+    );
+    this.element = h(
+      'div',
+      { class: 'head' },
+      h('div', { class: 'head-words' }, this.title, this.equation, this.place),
+      this.row,
+    );
     this.legend = h('div', { class: 'legend keys', 'aria-hidden': 'true' });
     /** The same numbers as a table, for those who do not see the picture. */
     this.table = h('table', { class: 'visually-hidden' });
@@ -57,17 +71,28 @@ export class Head {
       degree: facts.parameters.length - 1,
       layers: this.layers(facts).join('–'),
     });
-    this.title.replaceChildren(h('i', { class: 'swatch', 'aria-hidden': 'true' }),
-      `${model} · ${t(`fit.loss.${facts.loss}`)} · ${facts.optimizer}`);
+    this.title.replaceChildren(
+      h('i', { class: 'swatch', 'aria-hidden': 'true' }),
+      `${model} · ${t(`fit.loss.${facts.loss}`)} · ${facts.optimizer}`,
+    );
     this.element.style.setProperty('--run', colour);
     this.legend.style.setProperty('--run', colour);
     this.cells.floor.textContent = few(facts.floor ?? NaN);
     this.cells.floor.parentElement?.toggleAttribute('hidden', facts.floor === null);
     if (facts.model === 'polynomial') this.equation.title = t('fit.powers');
     else this.equation.removeAttribute('title');
-    const shown = [['curve', true], ['least', facts.best_curve !== null], ['next', !facts.batches.full]];
-    this.legend.replaceChildren(...shown.filter(([, on]) => on).map(([name]) => h('span', { class: `key key-${name}` },
-      h('i', {}), h('span', { t: `fit.legend.${name}` }))));
+    const shown = [
+      ['curve', true],
+      ['least', facts.best_curve !== null],
+      ['next', !facts.batches.full],
+    ];
+    this.legend.replaceChildren(
+      ...shown
+        .filter(([, on]) => on)
+        .map(([name]) =>
+          h('span', { class: `key key-${name}` }, h('i', {}), h('span', { t: `fit.legend.${name}` })),
+        ),
+    );
     this.dirty = true;
   }
 
@@ -111,7 +136,10 @@ export class Head {
       return `${y} = ${few(slope)} ${x === 'x' ? 'x' : `· ${x}`} ${signed(level)}`;
     }
     if (facts.model === 'network') return this.services.t('fit.count.parameters', { n: parameters.length });
-    const terms = Array.from(parameters.slice(0, -1), (w, i) => `${i ? signed(w) : few(w)} z${SUPERSCRIPTS[i + 1] ?? ''}`);
+    const terms = Array.from(
+      parameters.slice(0, -1),
+      (w, i) => `${i ? signed(w) : few(w)} z${SUPERSCRIPTS[i + 1] ?? ''}`,
+    );
     const shown = terms.length > 4 ? [...terms.slice(0, 2), '+ …', ...terms.slice(-1)] : terms;
     return `${shown.join(' ')} ${signed(parameters.at(-1) ?? NaN)}`;
   }
@@ -133,13 +161,24 @@ export class Head {
   /** @param {Facts | null} facts @param {State | null} now */
   fill(facts, now) {
     const { t } = this.services;
-    const rows = now && facts?.n ? [
-      [t('fit.metric.iteration'), now.step], [t('fit.metric.epoch'), now.epoch], [t('fit.metric.loss'), few(now.loss)],
-      [t('fit.metric.norm'), few(now.norm)],
-      ...Array.from(now.parameters.slice(0, MOST), (value, i) => [parameterName(facts, i), few(value)]),
-    ] : [];
-    this.table.replaceChildren(h('caption', { t: 'fit.numbers' }),
-      h('tbody', {}, ...rows.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, value)))));
+    const rows =
+      now && facts?.n
+        ? [
+            [t('fit.metric.iteration'), now.step],
+            [t('fit.metric.epoch'), now.epoch],
+            [t('fit.metric.loss'), few(now.loss)],
+            [t('fit.metric.norm'), few(now.norm)],
+            ...Array.from(now.parameters.slice(0, MOST), (value, i) => [parameterName(facts, i), few(value)]),
+          ]
+        : [];
+    this.table.replaceChildren(
+      h('caption', { t: 'fit.numbers' }),
+      h(
+        'tbody',
+        {},
+        ...rows.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, value))),
+      ),
+    );
   }
 
   retranslate() {

@@ -6,9 +6,17 @@ import { PRESETS } from 'fallline/fit/state';
 
 /** Keys and the texts of what they do. @type {[string, string][]} */
 export const SHORTCUTS = [
-  ['Space', 'fit.keys.run'], ['→ .', 'fit.keys.step'], ['R', 'fit.keys.reset'], ['P', 'fit.keys.paint'],
-  ['E', 'fit.keys.erase'], ['C', 'fit.keys.clear'], ['1 … 5', 'fit.keys.presets'], ['M', 'fit.keys.mode'],
-  ['D', 'fit.keys.derivative'], ['G', 'fit.keys.cloud'], ['↑ ↓ ← → Enter', 'fit.keys.cross'],
+  ['Space', 'fit.keys.run'],
+  ['→ .', 'fit.keys.step'],
+  ['R', 'fit.keys.reset'],
+  ['P', 'fit.keys.paint'],
+  ['E', 'fit.keys.erase'],
+  ['C', 'fit.keys.clear'],
+  ['1 … 5', 'fit.keys.presets'],
+  ['M', 'fit.keys.mode'],
+  ['D', 'fit.keys.derivative'],
+  ['G', 'fit.keys.cloud'],
+  ['↑ ↓ ← → Enter', 'fit.keys.cross'],
 ];
 
 /**

@@ -1,7 +1,14 @@
 // @ts-check
 /** The view in an address, and back. */
 import {
-  MOST_IN_ADDRESS, PRESETS, areNumbers, isNumber, packed, settingsOf, spoken, unpacked,
+  MOST_IN_ADDRESS,
+  PRESETS,
+  areNumbers,
+  isNumber,
+  packed,
+  settingsOf,
+  spoken,
+  unpacked,
 } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/fit/view').FitView} FitView */

@@ -26,22 +26,35 @@ export class Losses {
     this.drawn = 0;
     this.box = h('div', { class: 'chart' });
     this.slider = slider(services, {
-      label: 'fit.smoothing', low: 0, high: 0.99, step: 0.01, value: this.smoothing, format: (v) => v.toFixed(2),
+      label: 'fit.smoothing',
+      low: 0,
+      high: 0.99,
+      step: 0.01,
+      value: this.smoothing,
+      format: (v) => v.toFixed(2),
       oninput: (value) => {
         this.smoothing = value;
         this.redraw();
       },
     });
     this.log = button(services, {
-      t: 'fit.log', label: 'fit.logAbout', pressed: true, class: 'small',
+      t: 'fit.log',
+      label: 'fit.logAbout',
+      pressed: true,
+      class: 'small',
       onclick: () => {
         this.setLogarithmic(!this.logarithmic);
         services.touched();
       },
     });
     this.keys = h('div', { class: 'keys' });
-    this.element = h('div', { class: 'losses' }, this.keys, this.box,
-      h('div', { class: 'chart-foot' }, this.slider.element, this.log.element));
+    this.element = h(
+      'div',
+      { class: 'losses' },
+      this.keys,
+      this.box,
+      h('div', { class: 'chart-foot' }, this.slider.element, this.log.element),
+    );
     /** @type {Chart | null} */
     this.chart = null;
     this.rekey();
@@ -104,10 +117,23 @@ export class Losses {
   }
 
   rekey() {
-    this.keys.replaceChildren(...[
-      ['batch', !this.full], ['average', !this.full], ['all', true], ['floor', this.floor !== null],
-    ].filter(([, shown]) => shown).map(([name]) => h('span', { class: `key key-${name}` },
-      h('i', { 'aria-hidden': 'true' }), h('span', { t: `fit.key.${name}` }))));
+    this.keys.replaceChildren(
+      ...[
+        ['batch', !this.full],
+        ['average', !this.full],
+        ['all', true],
+        ['floor', this.floor !== null],
+      ]
+        .filter(([, shown]) => shown)
+        .map(([name]) =>
+          h(
+            'span',
+            { class: `key key-${name}` },
+            h('i', { 'aria-hidden': 'true' }),
+            h('span', { t: `fit.key.${name}` }),
+          ),
+        ),
+    );
     this.keys.style.setProperty('--run', this.colour);
     this.keys.classList.toggle('all-points', this.full);
   }
@@ -125,7 +151,7 @@ export class Losses {
     if (!(low <= high)) return this.logarithmic ? [0.1, 10] : [0, 1];
     if (this.logarithmic) {
       // A batch of one row can be fitted by chance: its loss of nearly nothing is not to flatten all others.
-      low = Math.max(low, (this.floor ?? 0) > 0 ? Math.min(high, /** @type {number} */ (this.floor)) / 12 : high * 1e-9);
+      low = Math.max(low, this.least / 12, high * 1e-9);
       const [a, b] = [low / 1.25, Math.max(high * 1.25, low * 2)];
       return [a, b];
     }
@@ -133,6 +159,8 @@ export class Losses {
     return [low - margin, high + margin];
   }
 
+  /** The least average so far, or the floor. */
+  least = 0;
   /** What the limits look at. @type {(number | null)[]} */
   seen = [];
 
@@ -144,14 +172,23 @@ export class Losses {
     this.drawn = now;
     const { rows, steps, values } = this.columns;
     const weight = this.full ? 0 : this.smoothing;
-    const columns = [values[0].subarray(0, rows), smoothed(values[0], rows, weight), values[1].subarray(0, rows)];
+    const columns = [
+      values[0].subarray(0, rows),
+      smoothed(values[0], rows, weight),
+      values[1].subarray(0, rows),
+    ];
     const most = Math.max(200, 2 * this.box.clientWidth);
     const [x, batch, average, full] = thinned(steps.subarray(0, rows), columns, most);
-    const shown = (/** @type {number[]} */ column) => column.map((value) =>
-      (Number.isFinite(value) && (value > 0 || !this.logarithmic) ? value : null));
+    const shown = (/** @type {number[]} */ column) =>
+      column.map((value) => (Number.isFinite(value) && (value > 0 || !this.logarithmic) ? value : null));
     const none = new Array(x.length).fill(null);
     const data = [x, shown(batch), this.full ? none : shown(average), this.full ? none : shown(full)];
     this.seen = data.slice(1).flat();
+    this.least = data[this.full ? 1 : 2].reduce(
+      (low, v) => (v !== null && v < low ? v : low),
+      this.floor ?? Infinity,
+    );
+    if (!Number.isFinite(this.least)) this.least = 0;
     this.chart?.set(data);
   }
 }

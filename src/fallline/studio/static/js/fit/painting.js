@@ -108,7 +108,10 @@ export class Painting {
       return;
     }
     const away = this.last
-      ? Math.hypot(plane.across(place.x) - plane.across(this.last.x), plane.down(place.y) - plane.down(this.last.y))
+      ? Math.hypot(
+          plane.across(place.x) - plane.across(this.last.x),
+          plane.down(place.y) - plane.down(this.last.y),
+        )
       : Infinity;
     if (away < STRIDE) return;
     if (plane.points.length >= 2 * MOST) {

@@ -53,6 +53,9 @@ export async function picture(view) {
   const chart = losses.chart?.plot?.ctx.canvas;
   if (chart) context.drawImage(chart, left, top, side, (side * chart.height) / chart.width);
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The picture could not be made.'))), 'image/png');
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error('The picture could not be made.'))),
+      'image/png',
+    );
   });
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /** The data space: points, the curve of now, the curves before it, least squares, residuals; on a 2-D canvas. */
-import { roundNumbers, written } from 'fallline/scene/ticks';
+import { roundNumbers } from 'fallline/scene/ticks';
 import { few } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/services').Services} Services */
@@ -10,7 +10,10 @@ const GHOSTS = 16;
 const RADIUS = 4.6;
 
 /** @param {string} colour "#rrggbb" @param {number} alpha */
-export const faded = (colour, alpha) => `${colour}${Math.round(255 * alpha).toString(16).padStart(2, '0')}`;
+export const faded = (colour, alpha) =>
+  `${colour}${Math.round(255 * alpha)
+    .toString(16)
+    .padStart(2, '0')}`;
 
 /** @param {Element} element @param {'dark' | 'light'} theme */
 function coloursOf(element, theme) {
@@ -29,6 +32,20 @@ function coloursOf(element, theme) {
     rim: dark ? '#06090fd0' : '#ffffffe0',
     best: dark ? '#c4ccd8' : '#3d4655',
   };
+}
+
+/** A number at an axis. @param {number} value @param {number} step between the numbers around it */
+function written(value, step) {
+  if (Math.abs(value) < 1e-6 * step) return '0';
+  const size = Math.abs(value);
+  const text =
+    size >= 1e7 || size < 1e-4
+      ? String(Number(value.toPrecision(3)).toExponential()).replace('e+', 'e')
+      : Number(value.toPrecision(7)).toLocaleString('en', {
+          maximumFractionDigits: 8,
+          useGrouping: size >= 1e4,
+        });
+  return text.replace('-', '−');
 }
 
 export class Plane {
@@ -129,8 +146,9 @@ export class Plane {
     let best = -1;
     let least = radius * radius;
     for (let i = 0; 2 * i < this.points.length; i += 1) {
-      const away = (this.across(this.points[2 * i]) - this.across(place.x)) ** 2
-        + (this.down(this.points[2 * i + 1]) - this.down(place.y)) ** 2;
+      const away =
+        (this.across(this.points[2 * i]) - this.across(place.x)) ** 2 +
+        (this.down(this.points[2 * i + 1]) - this.down(place.y)) ** 2;
       if (away <= least) {
         best = i;
         least = away;

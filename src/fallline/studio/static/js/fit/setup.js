@@ -46,10 +46,19 @@ export class Setup {
     });
     this.paces = pacePart(services, told);
     this.transport = transport(services, { onrun: told.run, onstep: told.step, onreset: told.reset });
-    this.element = h('div', { class: 'column left' },
-      h('div', { class: 'scroll', tabindex: '-1' }, this.points.element, this.model.element, this.descent.element,
-        this.paces.element),
-      this.transport.element);
+    this.element = h(
+      'div',
+      { class: 'column left' },
+      h(
+        'div',
+        { class: 'scroll', tabindex: '-1' },
+        this.points.element,
+        this.model.element,
+        this.descent.element,
+        this.paces.element,
+      ),
+      this.transport.element,
+    );
     /** @type {number | null} */
     this.limit = null;
     /** Which optimizer's numbers the sliders are for. */
@@ -66,7 +75,10 @@ export class Setup {
 
   /** Steps a frame and frames a second. */
   get pace() {
-    return { steps: Math.round(this.paces.steps.value), frames: this.paces.slow.value ? SLOW_FRAMES : FRAMES };
+    return {
+      steps: Math.round(this.paces.steps.value),
+      frames: this.paces.slow.value ? SLOW_FRAMES : FRAMES,
+    };
   }
 
   /** @param {Record<string, any>} given as an address has it */
@@ -119,13 +131,25 @@ export class Setup {
     const signature = `${known.length} ${settings.optimizer}`;
     if (signature === this.signature) return;
     this.signature = signature;
-    descent.optimizer.offer(known.map(({ name, title }) => ({ value: name, text: title })), settings.optimizer);
+    descent.optimizer.offer(
+      known.map(({ name, title }) => ({ value: name, text: title })),
+      settings.optimizer,
+    );
     const shown = Object.entries(facts?.settings ?? {}).filter(([, one]) => !one.static);
-    descent.numbers.replaceChildren(...shown.map(([name, one]) => slider(services, {
-      label: `fit.number.${name}`, low: one.low ?? 0, high: one.high ?? 1, log: one.log,
-      value: settings.settings[name] ?? one.value, format: short,
-      oninput: (value) => this.change({ settings: { ...this.settings.settings, [name]: value } }),
-    }).element));
+    descent.numbers.replaceChildren(
+      ...shown.map(
+        ([name, one]) =>
+          slider(services, {
+            label: `fit.number.${name}`,
+            low: one.low ?? 0,
+            high: one.high ?? 1,
+            log: one.log,
+            value: settings.settings[name] ?? one.value,
+            format: short,
+            oninput: (value) => this.change({ settings: { ...this.settings.settings, [name]: value } }),
+          }).element,
+      ),
+    );
   }
 
   /** What the server has made of it. @param {Facts} facts */
@@ -156,6 +180,7 @@ export class Setup {
   /** Is the rate below the limit? @param {number} rate */
   judge(rate) {
     const { limit } = this;
-    this.descent.rate.verdict = limit === null ? null : rate > limit ? 'explode' : rate > EDGE * limit ? 'edge' : 'safe';
+    this.descent.rate.verdict =
+      limit === null ? null : rate > limit ? 'explode' : rate > EDGE * limit ? 'edge' : 'safe';
   }
 }

@@ -33,11 +33,19 @@ export class Side {
       scaled: () => this.caption(),
     });
     this.mode = segmented(services, {
-      label: 'fit.mode', value: 'map', options: [{ value: 'map', t: 'fit.mode.map' }, { value: 'block', t: 'fit.mode.block' }],
+      label: 'fit.mode',
+      value: 'map',
+      options: [
+        { value: 'map', t: 'fit.mode.map' },
+        { value: 'block', t: 'fit.mode.block' },
+      ],
       onchange: (value) => this.space.setMode(value === 'block' ? 'block' : 'map'),
     });
     this.cloud = button(services, {
-      t: 'fit.cloud', label: 'fit.cloudAbout', pressed: true, class: 'small',
+      t: 'fit.cloud',
+      label: 'fit.cloudAbout',
+      pressed: true,
+      class: 'small',
       onclick: () => {
         this.showCloud(!this.space.showCloud);
         services.touched();
@@ -52,13 +60,34 @@ export class Side {
     this.derivative = new Derivative(services, { chosen: (parameter) => this.differentiate(parameter) });
     this.derivative.element.hidden = true;
     this.tab = segmented(services, {
-      label: 'fit.tab', value: 'loss', options: [{ value: 'loss', t: 'fit.tab.loss' }, { value: 'derivative', t: 'fit.tab.derivative' }],
+      label: 'fit.tab',
+      value: 'loss',
+      options: [
+        { value: 'loss', t: 'fit.tab.loss' },
+        { value: 'derivative', t: 'fit.tab.derivative' },
+      ],
       onchange: (value) => this.open(value),
     });
-    const upper = h('section', { class: 'part upper' },
-      h('div', { class: 'part-head' }, this.title, this.tools), this.spaceBox, this.note, this.slice.element);
-    const lower = h('section', { class: 'part lower' }, this.tab.element, this.losses.element, this.derivative.element);
-    this.element = h('div', { class: 'column right' }, h('div', { class: 'scroll', tabindex: '-1' }, upper, lower));
+    const upper = h(
+      'section',
+      { class: 'part upper' },
+      h('div', { class: 'part-head' }, this.title, this.tools),
+      this.spaceBox,
+      this.note,
+      this.slice.element,
+    );
+    const lower = h(
+      'section',
+      { class: 'part lower' },
+      this.tab.element,
+      this.losses.element,
+      this.derivative.element,
+    );
+    this.element = h(
+      'div',
+      { class: 'column right' },
+      h('div', { class: 'scroll', tabindex: '-1' }, upper, lower),
+    );
     new ResizeObserver(() => this.space.resize()).observe(this.spaceBox);
     new ResizeObserver(() => {
       this.slice.dirty = true;
@@ -97,7 +126,9 @@ export class Side {
 
   /** What the server is to be asked about derivatives. */
   get wanted() {
-    return this.tab.value === 'derivative' ? { on: true, parameter: this.derivative.parameter } : { on: false };
+    return this.tab.value === 'derivative'
+      ? { on: true, parameter: this.derivative.parameter }
+      : { on: false };
   }
 
   /** @param {Facts} facts @param {string} colour @param {boolean} fresh */
@@ -115,7 +146,13 @@ export class Side {
       space.dirty = true;
       return;
     }
-    Object.assign(space, { best: facts.best, colour, cloud: facts.cloud, full: facts.batches.full, dirty: true });
+    Object.assign(space, {
+      best: facts.best,
+      colour,
+      cloud: facts.cloud,
+      full: facts.batches.full,
+      dirty: true,
+    });
     for (const part of [this.spaceBox, this.note, this.tools]) part.hidden = !facts.two;
     slice.element.hidden = facts.two;
     say(this.title, facts.two ? 'fit.parameterSpace' : 'fit.parameters');

@@ -27,11 +27,21 @@ export class Slice {
     this.keys = h('div', { class: 'keys' });
     this.bars = h('canvas', { class: 'bars', role: 'img', label: 'fit.bars' });
     this.caption = h('p', { class: 'caption number' });
-    this.element = h('div', { class: 'slice' },
-      h('h3', { class: 'sub', t: 'fit.along' }), this.keys, this.box,
-      h('h3', { class: 'sub', t: 'fit.bars' }), this.bars, this.caption);
+    this.element = h(
+      'div',
+      { class: 'slice' },
+      h('h3', { class: 'sub', t: 'fit.along' }),
+      this.keys,
+      this.box,
+      h('h3', { class: 'sub', t: 'fit.bars' }),
+      this.bars,
+      this.caption,
+    );
     this.chart = new Chart(this.box, services, {
-      lines: [{ colour: '--text', width: 2 }, { colour: '--accent', width: 1.6, dash: [5, 4] }],
+      lines: [
+        { colour: '--text', width: 2 },
+        { colour: '--accent', width: 1.6, dash: [5, 4] },
+      ],
       x: () => [ALONG[0], ALONG[1]],
       xValues: (values) => values.map((v) => (Number.isInteger(v) ? String(v).replace('-', '−') : '')),
       beneath: (chart, plot) => rule(plot, { x: 1, colour: chart.colour('--muted'), dash: [3, 4] }),
@@ -49,8 +59,16 @@ export class Slice {
   begin(facts, colour) {
     Object.assign(this, { facts, colour });
     const names = facts.batches.full ? ['whole'] : ['whole', 'upcoming'];
-    this.keys.replaceChildren(...names.map((name) => h('span', { class: `key key-${name}` },
-      h('i', { 'aria-hidden': 'true' }), h('span', { t: name === 'whole' ? 'fit.key.all' : 'fit.legend.next' }))));
+    this.keys.replaceChildren(
+      ...names.map((name) =>
+        h(
+          'span',
+          { class: `key key-${name}` },
+          h('i', { 'aria-hidden': 'true' }),
+          h('span', { t: name === 'whole' ? 'fit.key.all' : 'fit.legend.next' }),
+        ),
+      ),
+    );
     this.hovered = -1;
     this.dirty = true;
   }
@@ -144,8 +162,14 @@ export class Slice {
     values.forEach((value, i) => {
       const bias = facts.parameters[i]?.[0].endsWith('bias');
       const tall = Math.min(1, Math.abs(value) / most) * (middle - 3);
-      context.fillStyle = i === this.hovered ? style.getPropertyValue('--text').trim() : bias ? muted : this.colour;
-      context.fillRect(this.leftOf(i), value >= 0 ? middle - tall : middle, Math.max(0.8, each - gap), Math.max(0.8, tall));
+      context.fillStyle =
+        i === this.hovered ? style.getPropertyValue('--text').trim() : bias ? muted : this.colour;
+      context.fillRect(
+        this.leftOf(i),
+        value >= 0 ? middle - tall : middle,
+        Math.max(0.8, each - gap),
+        Math.max(0.8, tall),
+      );
     });
     context.fillStyle = muted;
     context.fillRect(0, middle - 0.5, width, 1);
@@ -155,13 +179,17 @@ export class Slice {
     groups.forEach((first, place) => {
       const last = (groups[place + 1] ?? values.length) - 1;
       const [leaf] = facts.parameters[first] ?? [''];
-      const number = facts.model === 'network' ? /(\d+)\//.exec(leaf)?.[1] ?? '' : '';
+      const number = facts.model === 'network' ? (/(\d+)\//.exec(leaf)?.[1] ?? '') : '';
       const from = this.leftOf(first);
       const to = this.leftOf(last) + each;
       const at = Math.min(width - 8, (from + to) / 2);
       if (at - written < 17) return;
       written = at;
-      context.fillText(`${leaf.endsWith('bias') ? 'b' : facts.model === 'network' ? 'W' : 'w'}${number}`, at, height - 3);
+      context.fillText(
+        `${leaf.endsWith('bias') ? 'b' : facts.model === 'network' ? 'W' : 'w'}${number}`,
+        at,
+        height - 3,
+      );
     });
     if (this.hovered >= 0 && this.hovered < values.length) {
       this.caption.textContent = `${parameterName(facts, this.hovered)} = ${few(values[this.hovered])}`;

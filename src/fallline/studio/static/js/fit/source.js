@@ -62,8 +62,10 @@ export class Source {
   async enterTable() {
     this.show('table');
     const { tables } = await this.services.request('tables');
-    const first = tables.find((/** @type {any} */ one) => one.name === 'given') ?? tables.find((/** @type {any} */ one) =>
-      one.name === 'diabetes') ?? tables[0];
+    const first =
+      tables.find((/** @type {any} */ one) => one.name === 'given') ??
+      tables.find((/** @type {any} */ one) => one.name === 'diabetes') ??
+      tables[0];
     await this.chooseTable(first.name);
   }
 
@@ -88,11 +90,16 @@ export class Source {
   async offer(name, chosen) {
     const { table, x, y } = this.setup.points;
     const { tables } = await this.services.request('tables');
-    table.offer(tables.map((/** @type {any} */ one) => ({ value: one.name, text: one.title })), name);
+    table.offer(
+      tables.map((/** @type {any} */ one) => ({ value: one.name, text: one.title })),
+      name,
+    );
     const { columns, target } = await this.services.request('columns', { name });
     const options = columns.map((/** @type {string} */ text) => ({ value: text, text }));
     const second = chosen?.y ?? target;
-    const usual = columns.includes('bmi') ? 'bmi' : columns.find((/** @type {string} */ one) => one !== second);
+    const usual = columns.includes('bmi')
+      ? 'bmi'
+      : columns.find((/** @type {string} */ one) => one !== second);
     const first = chosen?.x ?? usual;
     x.offer(options, first);
     y.offer(options, second);

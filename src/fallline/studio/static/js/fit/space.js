@@ -5,7 +5,7 @@
  */
 import { h } from 'fallline/dom';
 import { Scene } from 'fallline/scene/scene';
-import { faded } from 'fallline/fit/plane';
+import { drawMarks } from 'fallline/fit/marks';
 import { ROW } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/services').Services} Services */
@@ -15,8 +15,6 @@ const MOST_PATH = 4000;
 /** How far the cloud of gradients reaches at first, as a share of the window. */
 const REACH = 0.3;
 const NEAR = 10;
-/** Places of the path that are drawn strongly. */
-const FRESH = 90;
 
 /** The round number 1, 2 or 5 times a power of ten below another. @param {number} value */
 function roundBelow(value) {
@@ -81,7 +79,13 @@ export class Space {
     }
     this.canvas.dataset.used = 'yes';
     try {
-      this.scene = new Scene(this.canvas, { mode: this.mode, theme: theme(), quality, pixelRatio, reduced: reduced() });
+      this.scene = new Scene(this.canvas, {
+        mode: this.mode,
+        theme: theme(),
+        quality,
+        pixelRatio,
+        reduced: reduced(),
+      });
     } catch (error) {
       this.trouble.textContent = error instanceof Error ? error.message : String(error);
       this.trouble.hidden = false;
@@ -118,7 +122,8 @@ export class Space {
       this.pressed = { x: event.clientX, y: event.clientY };
     });
     canvas.addEventListener('pointerup', (event) => {
-      const still = this.pressed && Math.hypot(event.clientX - this.pressed.x, event.clientY - this.pressed.y) < 5;
+      const still =
+        this.pressed && Math.hypot(event.clientX - this.pressed.x, event.clientY - this.pressed.y) < 5;
       const place = still ? this.place(event) : null;
       this.pressed = null;
       if (place) this.told.start(place);
@@ -207,7 +212,9 @@ export class Space {
     if (!this.state || !this.surface) return;
     const { cloud, rate } = this.state;
     const [w0, w1] = this.surface.bounds;
-    const lengths = Array.from({ length: cloud.length / 2 }, (_, i) => Math.hypot(cloud[2 * i], cloud[2 * i + 1]));
+    const lengths = Array.from({ length: cloud.length / 2 }, (_, i) =>
+      Math.hypot(cloud[2 * i], cloud[2 * i + 1]),
+    );
     const typical = lengths.sort((a, b) => a - b)[Math.floor(0.7 * lengths.length)] ?? 0;
     if (!(typical > 0) || !(rate > 0)) return;
     this.stretch = roundBelow((REACH * (w1 - w0)) / (typical * rate));
@@ -257,175 +264,6 @@ export class Space {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     if (!this.scene || !this.surface) return;
-    this.drawBest(context);
-    this.drawPath(context);
-    if (this.showCloud) this.drawCloud(context);
-    this.drawBall(context);
-    this.drawPointed(context);
-    if (this.mode === 'map') this.drawNames(context);
-  }
-
-  /** The names of the axes at their ends. @param {CanvasRenderingContext2D} context */
-  drawNames(context) {
-    const { clientWidth: width, clientHeight: height } = this.element;
-    context.font = 'italic 600 15px Georgia, serif';
-    context.textAlign = 'center';
-    context.textBaseline = 'middle';
-    context.lineWidth = 3;
-    context.strokeStyle = '#05080eb0';
-    context.fillStyle = '#ffffff';
-    for (const [name, x, y] of /** @type {[string, number, number][]} */ ([['w', width - 12, height - 12], ['b', 14, 13]])) {
-      context.strokeText(name, x, y);
-      context.fillText(name, x, y);
-    }
-  }
-
-  /** @param {CanvasRenderingContext2D} context */
-  drawBest(context) {
-    const at = this.best ? this.project(this.best[0], this.best[1]) : null;
-    if (!at) return;
-    const cross = (/** @type {string} */ colour, /** @type {number} */ width) => {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.beginPath();
-      context.moveTo(at[0] - 5, at[1] - 5);
-      context.lineTo(at[0] + 5, at[1] + 5);
-      context.moveTo(at[0] - 5, at[1] + 5);
-      context.lineTo(at[0] + 5, at[1] - 5);
-      context.stroke();
-    };
-    cross('#05080ed0', 4);
-    cross('#ffffff', 1.6);
-  }
-
-  /** @param {CanvasRenderingContext2D} context */
-  drawPath(context) {
-    const path = this.state ? [...this.path, this.state.parameters[0], this.state.parameters[1]] : this.path;
-    const trace = (/** @type {number} */ first, /** @type {number} */ last, /** @type {string} */ colour, /** @type {number} */ width) => {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.lineJoin = 'round';
-      context.beginPath();
-      let down = false;
-      for (let i = first; i < last; i += 2) {
-        const at = this.project(path[i], path[i + 1]);
-        if (at && down) context.lineTo(at[0], at[1]);
-        else if (at) context.moveTo(at[0], at[1]);
-        down = at !== null;
-      }
-      context.stroke();
-    };
-    // The way that lies far back is thinner, so that a noisy run is no blot.
-    const fresh = Math.max(0, path.length - 2 * FRESH);
-    if (fresh) trace(0, fresh + 2, faded(this.colour, 0.5), 1.1);
-    trace(fresh, path.length, '#05080e90', 4);
-    trace(fresh, path.length, this.colour, 2);
-    // Where there are few steps, each is seen.
-    if (path.length > 160) return;
-    context.fillStyle = this.colour;
-    for (let i = 0; i < path.length; i += 2) {
-      const at = this.project(path[i], path[i + 1]);
-      if (!at) continue;
-      context.beginPath();
-      context.arc(at[0], at[1], 2.4, 0, 7);
-      context.fill();
-    }
-  }
-
-  /** @param {CanvasRenderingContext2D} context */
-  drawCloud(context) {
-    const { state } = this;
-    if (!state || !this.stretch) return;
-    const chosen = this.full ? null : new Set(state.rows);
-    const from = this.project(state.parameters[0], state.parameters[1]);
-    if (!from) return;
-    for (let i = 0; 2 * i < state.cloud.length; i += 1) {
-      const end = this.arrow(state.cloud[2 * i], state.cloud[2 * i + 1]);
-      if (!end) continue;
-      const point = this.cloud[i];
-      const mine = chosen?.has(point) ?? false;
-      const alone = point === this.hovered;
-      if (alone || mine) {
-        context.strokeStyle = alone ? '#ffffff' : '#ffb454b0';
-        context.lineWidth = alone ? 1.6 : 1;
-        context.beginPath();
-        context.moveTo(from[0], from[1]);
-        context.lineTo(end[0], end[1]);
-        context.stroke();
-      }
-      context.beginPath();
-      context.arc(end[0], end[1], alone ? 4 : mine ? 3.2 : 2.1, 0, 7);
-      context.fillStyle = alone ? '#ffffff' : mine ? '#ffb454' : '#f4f7fbb8';
-      context.fill();
-      context.strokeStyle = '#05080ea0';
-      context.lineWidth = 0.8;
-      context.stroke();
-    }
-    this.drawArrow(context, from, this.arrow(state.gradient[0], state.gradient[1]), '#ffffff');
-    if (chosen) this.drawArrow(context, from, this.arrow(state.batchGradient[0], state.batchGradient[1]), '#ffb454');
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {number[]} from @param {number[] | null} to @param {string} colour
-   */
-  drawArrow(context, from, to, colour) {
-    if (!to) return;
-    const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-    const length = Math.hypot(dx, dy);
-    if (length < 3) return;
-    const [ux, uy] = [dx / length, dy / length];
-    const head = Math.min(8, length);
-    for (const [paint, width] of /** @type {[string, number][]} */ ([['#05080ec0', 5], [colour, 2.4]])) {
-      context.strokeStyle = paint;
-      context.lineWidth = width;
-      context.lineCap = 'round';
-      context.beginPath();
-      context.moveTo(from[0], from[1]);
-      context.lineTo(to[0], to[1]);
-      context.moveTo(to[0] - head * (ux + 0.5 * uy), to[1] - head * (uy - 0.5 * ux));
-      context.lineTo(to[0], to[1]);
-      context.lineTo(to[0] - head * (ux - 0.5 * uy), to[1] - head * (uy + 0.5 * ux));
-      context.stroke();
-    }
-  }
-
-  /** @param {CanvasRenderingContext2D} context */
-  drawBall(context) {
-    const { state } = this;
-    const at = state ? this.project(state.parameters[0], state.parameters[1]) : null;
-    if (!state || !at) return;
-    const next = this.project(state.parameters[0] + state.update[0], state.parameters[1] + state.update[1]);
-    if (next && Math.hypot(next[0] - at[0], next[1] - at[1]) > 3) {
-      context.strokeStyle = '#ffffffd0';
-      context.lineWidth = 1.4;
-      context.beginPath();
-      context.arc(next[0], next[1], 4.5, 0, 7);
-      context.stroke();
-    }
-    const glow = context.createRadialGradient(at[0] - 2, at[1] - 2.5, 0.5, at[0], at[1], 7.5);
-    glow.addColorStop(0, '#ffffff');
-    glow.addColorStop(0.45, this.colour);
-    glow.addColorStop(1, this.colour);
-    context.beginPath();
-    context.arc(at[0], at[1], 7, 0, 7);
-    context.fillStyle = glow;
-    context.fill();
-    context.strokeStyle = '#05080e';
-    context.lineWidth = 1.6;
-    context.stroke();
-  }
-
-  /** @param {CanvasRenderingContext2D} context */
-  drawPointed(context) {
-    const at = this.pointed ? this.project(this.pointed[0], this.pointed[1]) : null;
-    if (!at) return;
-    context.strokeStyle = faded('#ffffff', 0.9);
-    context.lineWidth = 1.4;
-    context.setLineDash([3, 3]);
-    context.beginPath();
-    context.arc(at[0], at[1], 8, 0, 7);
-    context.stroke();
-    context.setLineDash([]);
+    drawMarks(this, context);
   }
 }

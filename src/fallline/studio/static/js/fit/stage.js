@@ -19,11 +19,18 @@ export class Stage {
     this.services = services;
     this.canvas = h('canvas', { role: 'img', tabindex: '0', class: 'plane' });
     this.tools = segmented(services, {
-      label: 'fit.tool', value: 'paint', options: [{ value: 'paint', t: 'fit.tool.paint' }, { value: 'erase', t: 'fit.tool.erase' }],
+      label: 'fit.tool',
+      value: 'paint',
+      options: [
+        { value: 'paint', t: 'fit.tool.paint' },
+        { value: 'erase', t: 'fit.tool.erase' },
+      ],
       onchange: (value) => this.take(value),
     });
     this.residuals = button(services, {
-      t: 'fit.residuals', pressed: false, class: 'small',
+      t: 'fit.residuals',
+      pressed: false,
+      class: 'small',
       onclick: () => {
         this.showResiduals(!this.plane.residuals);
         services.touched();
@@ -31,8 +38,15 @@ export class Stage {
     });
     this.head = new Head(services);
     this.toolbar = h('div', { class: 'tools-of' }, this.residuals.element, this.tools.element);
-    this.element = h('div', { class: 'stage' }, this.canvas, this.head.element, this.toolbar, this.head.legend,
-      this.head.table);
+    this.element = h(
+      'div',
+      { class: 'stage' },
+      this.canvas,
+      this.head.element,
+      this.toolbar,
+      this.head.legend,
+      this.head.table,
+    );
     this.plane = new Plane(this.canvas, services);
     this.painting = new Painting(this.plane, {
       changed: () => told.painted(this.plane.points),

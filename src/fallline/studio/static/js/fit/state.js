@@ -61,8 +61,22 @@ export function takeApart(frame) {
   }
   const [curve, parameters, update, gradient, batchGradient, rows, cloud, along] = parts;
   return {
-    step: frame.step, loss, norm, epoch, batch, batches, rate, blewUp: blewUp === 1,
-    curve, parameters, update, gradient, batchGradient, rows, cloud, along,
+    step: frame.step,
+    loss,
+    norm,
+    epoch,
+    batch,
+    batches,
+    rate,
+    blewUp: blewUp === 1,
+    curve,
+    parameters,
+    update,
+    gradient,
+    batchGradient,
+    rows,
+    cloud,
+    along,
   };
 }
 
@@ -110,16 +124,19 @@ export function settingsOf(given) {
   choose('model', MODELS);
   choose('loss', LOSSES);
   choose('activation', ACTIVATIONS);
-  if (typeof given.optimizer === 'string' && /^[a-z]{1,20}$/.test(given.optimizer)) made.optimizer = given.optimizer;
+  if (typeof given.optimizer === 'string' && /^[a-z]{1,20}$/.test(given.optimizer))
+    made.optimizer = given.optimizer;
   if (isNumber(given.degree, 2, 9)) made.degree = Math.round(given.degree);
   const units = Array.isArray(given.hidden) ? given.hidden : [];
-  if (units.length && units.length <= 4 && units.every((one) => isNumber(one, 1, 64))) made.hidden = units.map(Math.round);
+  if (units.length && units.length <= 4 && units.every((one) => isNumber(one, 1, 64)))
+    made.hidden = units.map(Math.round);
   if (isNumber(given.rate, 0, 1e6)) made.rate = given.rate;
   if (isNumber(given.batch, 0, 2000)) made.batch = Math.round(given.batch);
   if (isNumber(given.l2, 0, 1e6)) made.l2 = given.l2;
   if (isNumber(given.seed, 0, 2 ** 31)) made.seed = Math.round(given.seed);
   if (typeof given.standardise === 'boolean') made.standardise = given.standardise;
-  if (areNumbers(given.place, 2) && given.place.length === 2 && made.model === 'line') made.place = given.place;
+  if (areNumbers(given.place, 2) && given.place.length === 2 && made.model === 'line')
+    made.place = given.place;
   if (given.settings && typeof given.settings === 'object') {
     for (const [name, value] of Object.entries(given.settings)) {
       if (/^[a-z0-9_]{1,20}$/.test(name) && isNumber(value, 0, 1e6)) made.settings[name] = value;
@@ -157,10 +174,10 @@ export const unpacked = (whole) => whole.map((value) => Math.round(value) / 100)
 /** A number in a few digits, with a true minus. @param {number} value @param {number} [digits] */
 export function few(value, digits = 4) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? '–' : value > 0 ? '∞' : '−∞';
+  if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-4 || size >= 1e6)
-    ? value.toExponential(Math.max(0, digits - 2))
-    : value.toPrecision(digits);
+  const text =
+    size < 1e-4 || size >= 1e6 ? value.toExponential(Math.max(0, digits - 2)) : value.toPrecision(digits);
   // A plain number keeps its zeros, so that digits do not dance while a run goes on.
   return text.replace(/e\+?/, 'e').replace(/-/g, '−');
 }
@@ -168,7 +185,9 @@ export function few(value, digits = 4) {
 /** @param {string} text @returns {number[] | null} units of hidden layers; null if it is no list of them */
 export function unitsOf(text) {
   const parts = text.split(',').map((part) => part.trim());
-  const fits = parts.length <= 4 && parts.every((part) => /^\d{1,2}$/.test(part) && Number(part) >= 1 && Number(part) <= 64);
+  const fits =
+    parts.length <= 4 &&
+    parts.every((part) => /^\d{1,2}$/.test(part) && Number(part) >= 1 && Number(part) <= 64);
   return fits ? parts.map(Number) : null;
 }
 

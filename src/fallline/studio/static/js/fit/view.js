@@ -55,10 +55,11 @@ export class FitView {
         this.source.take(pair);
         this.restart();
       },
-      columns: (name) => this.attempt(async () => {
-        await this.source.chooseTable(name);
-        this.restart();
-      }),
+      columns: (name) =>
+        this.attempt(async () => {
+          await this.source.chooseTable(name);
+          this.restart();
+        }),
       pace: () => this.sendPace(),
       run: () => this.run(!this.running),
       step: () => this.step(),
@@ -139,6 +140,8 @@ export class FitView {
     else if (message.type === 'derivative' && mine) side.derivative.show(message);
     else if (message.type === 'rate' && mine && this.facts) {
       Object.assign(this.facts, { rate: message.rate, honest: message.honest });
+      // The arrows are measured by the rate.
+      side.space.stretch = 0;
       this.setup.tell(this.facts);
     } else if (message.type === 'stopped') {
       this.setRunning(false);
@@ -195,12 +198,16 @@ export class FitView {
     const waits = this.pending !== null;
     this.pending = { ...this.pending, ...change };
     if (waits) return;
-    setTimeout(() => this.attempt(async () => {
-      const { pending } = this;
-      this.pending = null;
-      if (this.online && !this.stale) await this.services.request('set', pending ?? {});
-      this.services.touched();
-    }), SLIDING);
+    setTimeout(
+      () =>
+        this.attempt(async () => {
+          const { pending } = this;
+          this.pending = null;
+          if (this.online && !this.stale) await this.services.request('set', pending ?? {});
+          this.services.touched();
+        }),
+      SLIDING,
+    );
   }
 
   /** @param {string} name */
@@ -210,7 +217,7 @@ export class FitView {
   }
 
   clear() {
-    if (!this.source.table) this.paint(this.stage.plane.points = []);
+    if (!this.source.table) this.paint((this.stage.plane.points = []));
   }
 
   /** @param {number[]} points x, y by turns */
@@ -240,7 +247,9 @@ export class FitView {
     if (place && facts) {
       const { center, scale, target_center: middle, target_scale: spread } = facts.scaling;
       const [low, high] = facts.window;
-      stage.plane.preview = [low, high].map((x) => (place[0] * ((x - center) / scale) + place[1]) * spread + middle);
+      stage.plane.preview = [low, high].map(
+        (x) => (place[0] * ((x - center) / scale) + place[1]) * spread + middle,
+      );
     }
     stage.plane.dirty = true;
   }
@@ -283,7 +292,9 @@ export class FitView {
       this.services.open('graph', { source: 'network', network: { hidden, activation, inputs: 1 } });
       return;
     }
-    const { formula, values } = await this.services.request('graph', { point: Math.max(0, this.stage.plane.hovered) });
+    const { formula, values } = await this.services.request('graph', {
+      point: Math.max(0, this.stage.plane.hovered),
+    });
     this.services.open('graph', { source: 'expression', formula, values });
   }
 

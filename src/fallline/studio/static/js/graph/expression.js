@@ -52,11 +52,14 @@ export class ExpressionForm {
     });
     this.terrain = button(services, { t: 'graph.asTerrain', class: 'link', onclick: wishes.onterrain });
     this.terrain.element.hidden = true;
+    /** For a complaint. */
+    this.slot = h('div', { class: 'slot' });
     this.element = h(
       'div',
       { class: 'part' },
       this.preset.element,
       h('div', { class: 'field' }, h('label', { for: 'graph-formula', t: 'graph.formula' }), this.box),
+      this.slot,
       h('p', { class: 'note', id: 'graph-hint', t: 'graph.hint' }),
       this.terrain.element,
     );

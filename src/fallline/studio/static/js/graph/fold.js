@@ -9,6 +9,8 @@ import { rounded, smooth } from 'fallline/graph/routes';
 const GUTTER = 26;
 const LANE = 9;
 const MARGIN = 14;
+/** What a frame around an open layer needs above what is in it. */
+const HEADING = 24;
 
 /** By how much a row may be longer than it should, as a share. */
 const LONG = 0.5;
@@ -65,6 +67,7 @@ export function fold(plan, rows) {
         end: target,
         label,
         room: line.room,
+        row: own,
       });
       continue;
     }
@@ -90,6 +93,7 @@ export function fold(plan, rows) {
       end: target,
       label,
       room: line.room,
+      row: own,
     });
   }
   return {
@@ -98,6 +102,7 @@ export function fold(plan, rows) {
     height: y - GUTTER + MARGIN,
     boxes: new Map(plan.boxes.map((box) => [box.key, moved(box, row(box.key))])),
     rows: rowOf,
+    lanes,
     routes,
   };
 }
@@ -184,10 +189,12 @@ function boundsOf(plan, rowAt, count) {
   };
   for (const box of plan.boxes) {
     // A frame around an open layer has a heading.
-    take(box, rowAt(box.x), box.width / 2 + 10, box.height / 2 + 24, box.height / 2 + 10);
+    take(box, rowAt(box.x), box.width / 2 + 10, box.height / 2 + HEADING, box.height / 2 + 10);
   }
-  for (const { label, room } of plan.lines) {
-    take(label, rowAt(label.x), room.width / 2 + 4, room.over, room.under);
+  const layers = new Map(plan.boxes.map((box) => [box.key, box.layer]));
+  for (const { label, room, from, to } of plan.lines) {
+    const inside = layers.get(from) !== null && layers.get(from) === layers.get(to);
+    take(label, rowAt(label.x), room.width / 2 + 4, room.over + (inside ? HEADING : 0), room.under);
   }
   return bounds;
 }

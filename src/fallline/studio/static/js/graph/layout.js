@@ -29,6 +29,7 @@ import { labelSize } from 'fallline/graph/shown';
  * @property {Point} end where it enters
  * @property {Point} label the middle of its numbers
  * @property {Label} room
+ * @property {number} row in which its numbers stand
  */
 /**
  * @typedef {Object} Placed
@@ -38,21 +39,22 @@ import { labelSize } from 'fallline/graph/shown';
  * @property {Map<string, Point>} boxes the middle of each
  * @property {Map<string, number>} rows in which row each box stands
  * @property {Map<string, Route>} routes
+ * @property {number} lanes how many lines at most go from one row to the next
  */
 
 /** Above so many boxes, from top to bottom is not tried. */
 const MANY_BOXES = 60;
 /** Nothing is drawn larger than this to fill the stage. */
-const LARGEST = 1.3;
-/** How much larger another form must come out to be taken instead of the plain one. */
-const GAIN = 1.15;
+const LARGEST = 1.2;
 const MOST_ROWS = 24;
+/** What a form is worth where all come out alike: from left to right is how one reads, turns are in the way. */
+const WORTH = { LR: 1, TB: 0.95, rows: 0.8, turn: 0.96 };
 
 /**
  * @param {GraphFacts} graph
  * @param {Shown} shown
  * @param {Options} options
- * @param {string} direction LR, TB, rows, or auto for the one that comes out largest
+ * @param {string} direction LR, TB, rows, or auto for the one that can be read best
  * @param {{width: number, height: number}} room of the stage
  * @returns {Placed}
  */
@@ -67,17 +69,21 @@ export function place(graph, shown, options, direction, room) {
   if (direction === 'LR') {
     return best;
   }
+  let worth = direction === 'rows' ? 0 : scale(best) * WORTH.LR;
+  const offer = (/** @type {Placed} */ placed, /** @type {number} */ factor) => {
+    if (scale(placed) * factor > worth) {
+      best = placed;
+      worth = scale(placed) * factor;
+    }
+  };
   if (direction === 'auto' && shown.boxes.length <= MANY_BOXES) {
-    const down = straight(planned(graph, shown, options, 'TB'));
-    best = scale(down) > GAIN * scale(best) ? down : best;
+    offer(straight(planned(graph, shown, options, 'TB')), WORTH.TB);
   }
-  // The more rows, the shorter and the higher: the best number lies where both just fit.
-  for (let rows = 2; rows <= MOST_ROWS && plan.boxes.length >= 3 * rows; rows += 1) {
+  for (let rows = 2; rows <= MOST_ROWS && plan.boxes.length >= 2 * rows; rows += 1) {
     const folded = fold(plan, rows);
-    const better = scale(folded) > (best.rows.size ? 1.02 : GAIN) * scale(best);
-    if (better || (direction === 'rows' && rows === 2)) {
-      best = folded;
-    } else if (room.height / folded.height < scale(best)) {
+    offer(folded, WORTH.rows * WORTH.turn ** folded.lanes);
+    // The more rows, the higher: from here on they only get smaller.
+    if (room.height / folded.height < Math.min(room.width / folded.width, worth)) {
       break;
     }
   }
@@ -92,11 +98,12 @@ function straight(plan) {
     width: plan.width,
     height: plan.height,
     rows: new Map(),
+    lanes: 0,
     boxes: new Map(plan.boxes.map(({ key, x, y }) => [key, { x, y }])),
     routes: new Map(
       plan.lines.map(({ key, points, end, label, room }) => [
         key,
-        { path: smooth(points, across), end, label, room },
+        { path: smooth(points, across), end, label, room, row: 0 },
       ]),
     ),
   };

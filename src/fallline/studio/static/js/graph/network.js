@@ -90,6 +90,8 @@ export class NetworkForm {
       value: false,
       onchange: (value) => change({ batch_norm: value }),
     });
+    /** For a complaint. */
+    this.slot = h('div', { class: 'slot' });
     this.element = h(
       'div',
       { class: 'part' },
@@ -106,6 +108,7 @@ export class NetworkForm {
       this.activation.element,
       this.norm.element,
       this.seed.element,
+      this.slot,
     );
   }
 

@@ -1,8 +1,9 @@
 // @ts-check
 /** The right column: the step in formulas and numbers, a node, the gradients, all steps. */
 import { number, section, segmented, slider } from 'fallline/controls';
-import { clear, h, mathml, say } from 'fallline/dom';
-import { fitted, numeric, sizeOf, written } from 'fallline/graph/numbers';
+import { clear, h, mathml } from 'fallline/dom';
+import { Gradients } from 'fallline/graph/gradients';
+import { numeric, sizeOf, written } from 'fallline/graph/numbers';
 import { table } from 'fallline/graph/tables';
 
 /** @typedef {import('fallline/services').Services} Services */
@@ -24,8 +25,6 @@ export class Panel {
     this.step = null;
     /** @type {any} */
     this.node = null;
-    /** @type {any} */
-    this.check = null;
     /** Which number of the node is nudged, and by how much. */
     this.nudge = { element: 0, by: 0 };
     this.tab = segmented(services, {
@@ -40,7 +39,7 @@ export class Panel {
     this.stepCard = h('div', { class: 'card step-card' });
     this.nodeCard = h('div', { class: 'card node-card', hidden: true });
     this.nudged = h('div', { class: 'nudged', 'aria-live': 'off' });
-    this.gradients = h('div', { class: 'gradients' });
+    this.gradients = new Gradients((node) => wishes.onpick(node));
     this.list = h('ol', { class: 'steps', label: 'graph.allSteps' });
     this.element = h(
       'div',
@@ -49,7 +48,7 @@ export class Panel {
         'div',
         { class: 'scroll' },
         h('div', { class: 'part' }, this.tab.element, this.stepCard, this.nodeCard),
-        section('graph.gradients', this.gradients),
+        section('graph.gradients', this.gradients.element),
         section('graph.allSteps', this.list),
       ),
     );
@@ -98,7 +97,7 @@ export class Panel {
         h('li', { class: step.back ? 'back' : '', value: index + 1, 'data-index': index }, one),
       );
     });
-    this.showGradients(graph);
+    this.gradients.showGraph(graph);
   }
 
   /** Which step is the current one; null before the first. @param {number} position */
@@ -310,82 +309,7 @@ export class Panel {
       from,
     );
   }
-
-  /** The gradients by the chain rule alone, until they have been checked. @param {GraphFacts} graph */
-  showGradients(graph) {
-    const rows = graph.nodes.filter(
-      (node) => (node.kind === 'input' || node.kind === 'parameter') && node.derivative,
-    );
-    this.check = null;
-    this.draw(
-      rows.map((node) => ({ node: node.id, label: node.label, chain: node.derivative })),
-      true,
-    );
-  }
-
-  /** @param {any} check as the server tells it */
-  showCheck(check) {
-    this.check = check;
-    this.draw(check.rows, check.all);
-  }
-
-  /** @param {any[]} rows @param {boolean} all were all numbers measured? */
-  draw(rows, all) {
-    clear(this.gradients);
-    const body = rows.map((row) => {
-      const good =
-        row.apart !== undefined &&
-        numeric(row.apart) <= Math.max(4 * numeric(row.error), 1e-6 * (1 + size(row.chain)));
-      const verdict = row.apart === undefined ? (row.failed ? '–' : '…') : good ? '✓' : '✕';
-      const cells = [
-        h('td', { class: 'number backward' }, brief(row.chain)),
-        h(
-          'td',
-          { class: 'number' },
-          row.numeric ? brief(row.numeric) : row.measured ? `${row.measured}/${row.size}` : '',
-        ),
-        h('td', { class: 'number' }, row.apart === undefined ? '' : small(row.apart)),
-        h('td', { class: good ? 'good' : row.apart === undefined ? '' : 'bad', title: row.failed }, verdict),
-      ];
-      const name = h(
-        'button',
-        { type: 'button', class: 'link', onclick: () => this.wishes.onpick(row.node) },
-        row.label,
-      );
-      return h('tr', {}, h('th', { scope: 'row' }, name), ...cells);
-    });
-    const heads = ['graph.by', 'graph.chainRule', 'graph.differences', 'graph.apart'].map((key) =>
-      h('th', { t: key, scope: 'col' }),
-    );
-    this.gradients.append(
-      h(
-        'table',
-        {},
-        h('thead', {}, h('tr', {}, ...heads, h('th', { label: 'graph.verdict', scope: 'col' }))),
-        h('tbody', {}, ...body),
-      ),
-    );
-    const failed = rows.find((row) => row.failed)?.failed;
-    const note = h('p', { class: 'note' });
-    if (failed) {
-      note.textContent = failed;
-    } else {
-      const furthest = Math.max(0, ...rows.map((row) => numeric(row.grad ?? 0)));
-      say(note, all ? 'graph.checkAbout' : 'graph.checkSome', { grad: small(furthest) });
-    }
-    this.gradients.append(note);
-  }
 }
-
-/** @param {ArrayFacts} facts */
-const brief = (facts) =>
-  facts.shape.length === 0 ? written(facts.elements?.[0], 5) : `‖${fitted(facts.norm, 7)}‖`;
-
-/** How far something is from something, in a few letters. @param {unknown} x */
-const small = (x) => (numeric(x) === 0 ? '0' : fitted(numeric(x).toExponential(0), 6));
-
-/** @param {ArrayFacts} facts */
-const size = (facts) => Math.max(0, ...(facts.elements ?? []).map((x) => Math.abs(numeric(x)) || 0));
 
 /** @param {Element} host @param {...(Node | null | undefined | false | '')} children */
 function append(host, ...children) {

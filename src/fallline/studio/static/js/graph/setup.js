@@ -117,6 +117,7 @@ export class Setup {
     this.variables.element.hidden = network;
     this.network.element.hidden = !network;
     this.layersField.hidden = !network;
+    (network ? this.network : this.expression).slot.append(this.complaint);
   }
 
   /** What the server is to build. */
@@ -128,8 +129,12 @@ export class Setup {
 
   /** @param {VariableFacts[]} variables */
   showVariables(variables) {
-    const values = Object.fromEntries(variables.map((one) => [one.name, one.value]));
-    this.expression.values = { ...values, ...this.expression.values };
+    if (this.source.value === 'expression') {
+      // What a slider has been moved to meanwhile is newer than what was drawn.
+      const { values } = this.expression;
+      const newest = variables.map(({ name, value }) => [name, values[name] ?? value]);
+      this.expression.values = Object.fromEntries(newest);
+    }
     this.variables.show(variables);
   }
 

@@ -3,6 +3,7 @@
 import { latest, reason } from 'fallline/graph/ask';
 import { Drawing } from 'fallline/graph/drawing';
 import { toPng, toSvg } from 'fallline/graph/exports';
+import { SHORTCUTS, keysOf } from 'fallline/graph/keys';
 import { place } from 'fallline/graph/layout';
 import { numeric } from 'fallline/graph/numbers';
 import { Panel } from 'fallline/graph/panel';
@@ -11,6 +12,7 @@ import { Progress } from 'fallline/graph/progress';
 import { CHOICES, Setup, SPEEDS } from 'fallline/graph/setup';
 import { arrange, closedLayers } from 'fallline/graph/shown';
 import { Stage } from 'fallline/graph/stage';
+import { describe, inside } from 'fallline/graph/words';
 
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {import('fallline/graph/shown').GraphFacts} GraphFacts */
@@ -19,20 +21,10 @@ import { Stage } from 'fallline/graph/stage';
 const REST = 350;
 /** After so many, an answer that has not come is worth a word. */
 const LONG = 250;
-const CLOSER = 1.25;
 
 export class GraphView {
   static shortcuts() {
-    return [
-      ['Space', 'graph.key.play'],
-      ['→ ←', 'graph.key.step'],
-      ['Home End', 'graph.key.ends'],
-      ['f', 'graph.key.fit'],
-      ['+ −', 'graph.key.zoom'],
-      ['g', 'graph.key.layers'],
-      ['r', 'graph.key.reset'],
-      ['Tab Enter', 'graph.key.nodes'],
-    ];
+    return SHORTCUTS;
   }
 
   /** @param {HTMLElement} root @param {Services} services */
@@ -80,10 +72,12 @@ export class GraphView {
     this.drawing = new Drawing(this.stage.element, services, {
       onpick: (node) => this.pick(node),
       onturn: (layer) => this.turn(layer),
-      describe: (node) => this.describe(node),
-      inside: (box) => this.inside(box),
+      describe: (node) =>
+        this.progress ? describe(this.progress, this.player.position, node, services.t) : '',
+      inside: (box) => inside(this.graph, box, services.t),
     });
     root.append(this.setup.element, this.stage.element, this.panel.element);
+    this.keys = keysOf(this);
     const newest = (/** @type {string} */ type) => latest((fields) => services.request(type, fields));
     this.ask = {
       build: newest('build'),
@@ -133,6 +127,7 @@ export class GraphView {
     } catch (error) {
       // The graph before stays, and so does what was typed.
       this.setup.complain(reason(error), true);
+      this.setup.expression.values = this.graph ? this.ownValues() : {};
     } finally {
       clearTimeout(slow);
       this.stage.busy = false;
@@ -220,7 +215,7 @@ export class GraphView {
     const check = await this.answer('check', {});
     // What was measured while the values changed is of numbers that are gone.
     if (check && graph === this.graph) {
-      this.panel.showCheck(check);
+      this.panel.gradients.showCheck(check);
     }
   }
 
@@ -346,29 +341,6 @@ export class GraphView {
     this.askNode(node);
   }
 
-  /** A node in words. @param {number} id @returns {string} */
-  describe(id) {
-    const { graph, progress } = this;
-    if (!graph || !progress) {
-      return '';
-    }
-    const node = graph.nodes[id];
-    const derivative = progress.derivative(this.player.position, id);
-    const known = progress.hasValue(this.player.position, id);
-    const step = graph.steps.find((one) => !one.back && one.node === id);
-    const value = known ? (step?.sentence ?? `${node.label} = ${node.value.text}`) : node.label;
-    const key = derivative ? 'graph.describeBoth' : known ? 'graph.describeValue' : 'graph.describeNone';
-    const values = { value, derivative: derivative?.text ?? '', output: graph.name, name: node.label };
-    return this.services.t(key, values);
-  }
-
-  /** @param {import('fallline/graph/shown').Box} box */
-  inside(box) {
-    const members = box.group?.members ?? [];
-    const operations = members.filter((id) => this.graph?.nodes[id].kind === 'operation');
-    return this.services.t('graph.inside', { n: operations.length });
-  }
-
   openTerrain() {
     const terrain = this.graph?.terrain;
     if (terrain) {
@@ -416,24 +388,7 @@ export class GraphView {
 
   /** @param {KeyboardEvent} event @returns {boolean} */
   key(event) {
-    const { camera } = this.drawing;
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      ' ': () => this.player.turn(),
-      ArrowRight: () => this.walk('forward'),
-      '.': () => this.walk('forward'),
-      ArrowLeft: () => this.walk('back'),
-      ',': () => this.walk('back'),
-      Home: () => this.player.jump(0),
-      End: () => this.player.jump(this.player.last),
-      r: () => this.walk('reset'),
-      f: () => this.drawing.fit(),
-      '+': () => camera.zoom(CLOSER),
-      '=': () => camera.zoom(CLOSER),
-      '-': () => camera.zoom(1 / CLOSER),
-      g: () => this.nextLayers(),
-    };
-    const action = actions[event.key];
+    const action = this.keys[event.key];
     action?.();
     return Boolean(action);
   }
@@ -497,7 +452,7 @@ export class GraphView {
       gradients: Object.fromEntries(
         inputs.map((node) => [node.label, node.derivative?.elements?.map(numeric)]),
       ),
-      checked: Boolean(this.panel.check),
+      checked: Boolean(this.panel.gradients.check),
       busy: this.stage.busy,
     };
   }

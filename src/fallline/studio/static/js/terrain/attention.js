@@ -157,7 +157,7 @@ export class Attention {
     const expression = this.typed();
     if (this.ball && expression !== null) {
       const [x, y] = this.ball.place.map((part) => Number(part.toPrecision(6)));
-      this.view.services.open('graph', { expression, values: { x, y } });
+      this.view.services.open('graph', { source: 'expression', formula: expression, values: { x, y } });
     }
   }
 
@@ -165,7 +165,7 @@ export class Attention {
   startHere() {
     if (this.ball) {
       const at = this.ball.place.map((part) => Number(part.toPrecision(6)));
-      this.view.restart({ spread: 'point', at, drops: [] });
+      this.view.deeds.restart({ spread: 'point', at, drops: [] });
     }
   }
 }

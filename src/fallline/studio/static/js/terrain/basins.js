@@ -91,7 +91,8 @@ export class BasinTable {
       h('thead', {}, this.head),
       this.body,
     );
-    this.element = h('div', { class: 'basin-table' }, this.table, this.empty);
+    this.note = h('p', { class: 'note', t: 'terrain.basins_note' });
+    this.element = h('div', { class: 'basin-table' }, this.table, this.empty, this.note);
     /** @type {import('fallline/terrain/marks').Face[]} */
     this.racers = [];
     this.show();
@@ -113,6 +114,7 @@ export class BasinTable {
     const { minima, racers, services } = this;
     this.empty.hidden = minima.length > 0;
     this.table.hidden = !minima.length;
+    this.note.hidden = !minima.length;
     if (!minima.length) {
       return;
     }
@@ -143,6 +145,11 @@ export class BasinTable {
   }
 }
 
+/** A share in percent, whose sign stands in the note. @param {number} share */
+function whole(share) {
+  return percent(share).replace('\u202f%', '');
+}
+
 /** @param {number} value */
 function short3(value) {
   return Math.abs(value) < 0.005 ? '0' : short(Number(value.toFixed(2)));
@@ -157,5 +164,5 @@ function shareCell(share, colour) {
   const bar = h('i', { class: 'bar' });
   bar.style.background = colour;
   bar.style.width = `${100 * Math.min(1, Math.max(0, share ?? 0))}%`;
-  return h('td', { class: 'share' }, bar, h('span', {}, share ? percent(share) : '\u2013'));
+  return h('td', { class: 'share' }, bar, h('span', {}, share ? whole(share) : '\u2013'));
 }

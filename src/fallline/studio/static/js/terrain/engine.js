@@ -19,6 +19,7 @@ import { MOST_BALLS, MOST_DROPS, racerOf, startMessage } from 'fallline/terrain/
  * @property {(message: any) => void} onmessage what the engine says of limits, basins, a ball, the timeline
  * @property {(step: number) => void} onforked
  * @property {() => void} onrunning
+ * @property {(what: string|null) => void} onbusy what takes time
  * @property {(where: 'surface'|'run', sentence: string) => void} onerror
  */
 
@@ -38,6 +39,7 @@ export class Engine {
     this.advance = 0;
     this.starts = 0;
     this.started = false;
+    this.starting = false;
     /** Changes that wait for the next animation frame, by racer. @type {Map<string, Record<string, any>>} */
     this.waiting = new Map();
     this.scrubbing = false;
@@ -57,14 +59,21 @@ export class Engine {
     if (mine !== this.starts) {
       return;
     }
+    const first = !this.started;
     this.started = true;
+    this.starting = true;
     this.waiting.clear();
     this.inspected = null;
+    this.listener.onbusy('start');
     try {
       this.services.send('pace', { steps: this.setup.steps, frames: this.setup.frames });
+      if (first && this.basins) {
+        this.services.send('basins', { on: true });
+      }
       await this.services.request('start', startMessage(this.setup));
     } catch (error) {
       if (mine === this.starts) {
+        this.starting = false;
         const sentence = error instanceof Error ? error.message : String(error);
         this.listener.onerror(this.setup.surface === null ? 'surface' : 'run', sentence);
       }
@@ -73,9 +82,8 @@ export class Engine {
     if (mine !== this.starts) {
       return;
     }
-    if (this.basins) {
-      this.services.send('basins', { on: true });
-    }
+    this.starting = false;
+    this.listener.onbusy(null);
     if (this.advance) {
       this.services.send('advance', { frames: this.advance });
       this.advance = 0;
@@ -231,7 +239,9 @@ export class Engine {
   watchBasins(on) {
     if (on !== this.basins) {
       this.basins = on;
-      this.services.send('basins', { on });
+      if (this.started) {
+        this.services.send('basins', { on });
+      }
     }
   }
 

@@ -4,7 +4,7 @@
 /** @typedef {import('fallline/terrain/view').TerrainView} TerrainView */
 
 const TURN = 0.12;
-const CLOSER = 0.87;
+const CLOSER = 1.15;
 
 /** @returns {[string, string][]} keys, and the key of the text that says what they do */
 export function shortcuts() {
@@ -59,16 +59,16 @@ export function keyed(view, event) {
     '.': () => engine.step(),
     ArrowRight: () => engine.step(),
     r: () => engine.reset(),
-    t: () => view.setTrails(!view.trails),
-    b: () => view.colour(view.colouring === 'basin' ? 'racer' : 'basin'),
+    t: () => view.deeds.setTrails(!view.trails),
+    b: () => view.deeds.colour(view.colouring === 'basin' ? 'racer' : 'basin'),
     n: () => attention.next(1),
     p: () => attention.next(-1),
     Enter: () => attention.hold(),
-    Escape: () => (view.choosing ? view.choose(false) : attention.release()),
+    Escape: () => (view.deeds.choosing ? view.deeds.choose(false) : attention.release()),
     '+': () => zoom(CLOSER),
     '=': () => zoom(CLOSER),
     '-': () => zoom(1 / CLOSER),
-    0: () => view.home(),
+    0: () => view.deeds.home(),
   });
   const deed = deeds[event.key];
   deed?.();

@@ -42,6 +42,8 @@ export class Pointer {
     /** @type {{x: number, y: number, moved: boolean, scatter: {x: number, y: number}|null, touch: boolean}|null} */
     this.drag = null;
     this.radius = LEAST_RADIUS;
+    /** The ball that the hand was over last, -1 for none. */
+    this.hovered = -1;
     const first = { capture: true };
     frame.addEventListener('pointerdown', (event) => this.pressed(event), first);
     frame.addEventListener('pointermove', (event) => this.moved(event), first);
@@ -82,7 +84,8 @@ export class Pointer {
   moved(event) {
     if (!this.down.has(event.pointerId)) {
       if (!this.down.size && event.pointerType !== 'touch') {
-        this.hands.onhover(this.scene.nearest(event.clientX, event.clientY, REACH));
+        this.hovered = this.scene.nearest(event.clientX, event.clientY, REACH);
+        this.hands.onhover(this.hovered);
       }
       return;
     }
@@ -123,7 +126,9 @@ export class Pointer {
    */
   clicked(event, tool, touch) {
     const reach = touch ? TOUCH_REACH : REACH;
-    const ball = tool === 'drop' ? -1 : this.scene.nearest(event.clientX, event.clientY, reach);
+    const nearest = tool === 'drop' ? -1 : this.scene.nearest(event.clientX, event.clientY, reach);
+    // Of balls that lie together, the one that was looked at.
+    const ball = nearest >= 0 && this.hovered >= 0 ? this.hovered : nearest;
     const place = this.scene.pick(event.clientX, event.clientY);
     if (ball >= 0 && !this.hands.choosing()) {
       this.hands.onpin(ball);

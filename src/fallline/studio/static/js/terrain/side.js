@@ -4,7 +4,7 @@ import { section, segmented, slider } from 'fallline/controls';
 import { Curves } from 'fallline/curves';
 import { h } from 'fallline/dom';
 import { BasinTable } from 'fallline/terrain/basins';
-import { count, loss } from 'fallline/terrain/format';
+import { count, loss, setting } from 'fallline/terrain/format';
 import { Inspector } from 'fallline/terrain/inspector';
 import { Picture } from 'fallline/terrain/picture';
 
@@ -70,6 +70,7 @@ export class Side {
       value: 'linear',
       onchange: (value) => {
         this.curves.logarithmic = value === 'log';
+        this.read(-1);
       },
     });
     this.ghost = h('button', { type: 'button', class: 'link ghost', t: 'terrain.forget_ghost' });
@@ -184,7 +185,11 @@ export class Side {
   /** The numbers at a step of the curves. @param {number} row -1 for none */
   read(row) {
     if (row < 0 || !this.curves.rows) {
-      this.readout.textContent = this.services.t('terrain.curves_about');
+      const { logarithmic, base } = this.curves;
+      this.readout.textContent =
+        logarithmic && base < 0
+          ? this.services.t('terrain.curves_above', { n: setting(base) })
+          : this.services.t('terrain.curves_about');
       return;
     }
     const chosen = this.curves.selected;

@@ -22,6 +22,8 @@ const TOOLS = {
 const TRAILS = ['M2.6 12.4c3 0 2.6-7 5.6-7 2 0 2 3 4 3', 'M13.4 8.4a.6.6 0 1 0 .01 0'];
 const HOME = ['M3 7.6 8 3.4l5 4.2', 'M4.6 6.8v5.8h6.8V6.8'];
 const BAR_LABELS = 5;
+/** What may take time, as the engine names it. */
+const BUSY = ['start', 'rates', 'basins'];
 
 /** @param {string[]} paths */
 function icon(paths) {
@@ -68,7 +70,8 @@ export class Stage {
     this.description = h('p', { class: 'visually-hidden', 'aria-live': 'polite' });
     this.description.id = 'terrain-description';
     this.picture.canvas.setAttribute('aria-describedby', this.description.id);
-    this.busy = h('p', { class: 'busy', t: 'terrain.preparing' });
+    this.busy = h('p', { class: 'busy', role: 'status' });
+    this.busy.hidden = true;
     this.element = h(
       'div',
       { class: 'stage' },
@@ -114,6 +117,14 @@ export class Stage {
   say(choosing = false) {
     this.hint.textContent = this.services.t(choosing ? 'terrain.hint_point' : `terrain.hint_${this.tool}`);
     this.hint.classList.toggle('urgent', choosing);
+  }
+
+  /** Say what takes time, if anything does. @param {string|null} what */
+  setBusy(what) {
+    this.busy.hidden = what === null;
+    if (what !== null) {
+      this.busy.textContent = this.services.t(BUSY.includes(what) ? `terrain.busy_${what}` : 'terrain.busy_start');
+    }
   }
 
   /** The bar beside the terrain, with the values at its colours. */

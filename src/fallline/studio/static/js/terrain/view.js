@@ -2,10 +2,10 @@
 /** The terrain view: optimizers race over a surface, seen from all sides, and may be disturbed at any time. */
 import { name_ } from 'fallline/dom';
 import { Attention } from 'fallline/terrain/attention';
-import { BasinMap, basinColours } from 'fallline/terrain/basins';
+import { Deeds } from 'fallline/terrain/deeds';
 import { Engine } from 'fallline/terrain/engine';
 import { keyed, shortcuts } from 'fallline/terrain/keys';
-import { facesOf } from 'fallline/terrain/marks';
+import { Told } from 'fallline/terrain/told';
 import { Panel } from 'fallline/terrain/panel';
 import { poster } from 'fallline/terrain/poster';
 import { exampleOf, firstSetup, numberIn, packed, unpacked } from 'fallline/terrain/setup';
@@ -13,13 +13,7 @@ import { Side } from 'fallline/terrain/side';
 import { Stage } from 'fallline/terrain/stage';
 
 /** @typedef {import('fallline/services').Services} Services */
-/** @typedef {import('fallline/terrain/setup').Setup} Setup */
-/** @typedef {import('fallline/terrain/race').Surface} Surface */
 /** @typedef {import('fallline/terrain/marks').Face} Face */
-
-/** Balls of all racers together that a scatter adds. */
-const SCATTERED = 500;
-const STEEP = 3;
 
 export class TerrainView {
   static shortcuts = shortcuts;
@@ -31,33 +25,17 @@ export class TerrainView {
   constructor(root, services) {
     this.root = root;
     this.services = services;
-    this.engine = new Engine(services, firstSetup(), {
-      onbegin: (surface, same) => this.begin(surface, same),
-      onheights: (heights) => this.raise(heights),
-      onracers: () => this.enter(),
-      onmove: () => this.move(),
-      onrow: (step, row) => this.measure(step, row),
-      ontrails: (samples) => this.both((picture) => picture.scene.setTrails(samples)),
-      onbasinmap: (labels) => {
-        this.basinMap = new BasinMap(labels);
-        this.paint();
-      },
-      onmessage: (message) => this.hear(message),
-      onforked: (step) => this.fork(step),
-      onrunning: () => this.showRunning(),
-      onerror: (where, sentence) => this.complain(where, sentence),
-    });
+    this.told = new Told(this);
+    this.deeds = new Deeds(this);
+    this.engine = new Engine(services, firstSetup(), this.told);
     /** @type {Face[]} */
     this.faces = [];
     this.attention = new Attention(this);
-    /** @type {BasinMap|null} */
+    /** @type {import('fallline/terrain/basins').BasinMap|null} */
     this.basinMap = null;
     this.colouring = 'racer';
     this.trails = true;
-    /** Names of the racers that everything was made for. */
-    this.entered = '';
     this.painted = false;
-    this.choosing = false;
     /** What a link says that needs the parts. @type {Record<string, any>} */
     this.given = {};
     this.online = false;
@@ -72,12 +50,12 @@ export class TerrainView {
     if (this.stage) {
       return;
     }
-    const { attention } = this;
+    const { attention, deeds } = this;
     const hands = {
       tool: () => this.stage?.tool ?? 'orbit',
-      choosing: () => this.choosing,
-      ondrop: (/** @type {{x: number, y: number}} */ place) => this.drop(place),
-      onscatter: (/** @type {{x: number, y: number}} */ place, /** @type {number} */ radius) => this.scatter(place, radius),
+      choosing: () => this.deeds.choosing,
+      ondrop: (/** @type {{x: number, y: number}} */ place) => deeds.drop(place),
+      onscatter: (/** @type {{x: number, y: number}} */ place, /** @type {number} */ radius) => deeds.scatter(place, radius),
       onhover: (/** @type {number} */ ball) => attention.look(ball),
       onpin: (/** @type {number} */ ball) => attention.pin(this.engine.race.place(ball)),
     };
@@ -87,15 +65,15 @@ export class TerrainView {
       this.stage = new Stage(this.services, hands, {
         onselect: select,
         onpoint: point,
-        onscrub: (step) => this.scrub(step),
-        ontrails: () => this.setTrails(!this.trails),
-        onhome: () => this.home(),
-        ontool: () => this.choose(false),
+        onscrub: (step) => this.engine.scrub(step),
+        ontrails: () => deeds.setTrails(!this.trails),
+        onhome: () => deeds.home(),
+        ontool: () => deeds.choose(false),
       });
       this.side = new Side(this.services, hands, {
         onpoint: point,
-        ontab: (tab) => this.open(tab),
-        oncolouring: (by) => this.colour(by),
+        ontab: (tab) => deeds.open(tab),
+        oncolouring: (by) => deeds.colour(by),
         onnext: (by) => attention.next(by),
         onrelease: () => attention.release(),
         ongraph: () => attention.toGraph(),
@@ -107,23 +85,19 @@ export class TerrainView {
       throw error;
     }
     this.panel = new Panel(this.services, this.engine, {
-      restart: (fields) => this.restart(fields),
+      restart: (fields) => deeds.restart(fields),
       run: () => this.engine.run(!this.engine.running),
       step: () => this.engine.step(),
       reset: () => this.engine.reset(),
-      choosePoint: () => this.choose(true),
+      choosePoint: () => deeds.choose(true),
       racers: {
         live: (racer, fields) => {
           this.engine.live(racer, fields);
           this.services.touched();
         },
-        shape: (racer, name, value) => {
-          const own = this.engine.setup.racers[racer];
-          own.settings = { ...own.settings, [name]: value };
-          this.restart({});
-        },
+        shape: (racer, name, value) => deeds.shape(racer, name, value),
         honest: (racer) => this.engine.honest(racer),
-        see: (racer, visible) => this.see(racer, visible),
+        see: (racer, visible) => deeds.see(racer, visible),
         select,
         add: (optimizer) => this.engine.add(optimizer),
         remove: (racer) => this.engine.remove(racer),
@@ -137,11 +111,12 @@ export class TerrainView {
 
   /** What a link says of the parts. */
   settle() {
-    const { stage, side, panel, given } = this;
+    const { stage, side, panel, given, deeds } = this;
     if (!stage || !side || !panel) {
       return;
     }
     panel.show(this.engine.setup);
+    panel.transport.running = this.engine.running;
     if (given.camera && typeof given.camera === 'object') {
       stage.picture.scene.camera = given.camera;
     }
@@ -150,10 +125,10 @@ export class TerrainView {
     side.curves.smoothing = smoothing;
     side.scale.value = given.scale === 'log' ? 'log' : 'linear';
     side.curves.logarithmic = given.scale === 'log';
-    this.setTrails(given.trails !== false);
+    deeds.setTrails(given.trails !== false);
     side.choose(['curves', 'basins', 'ball'].includes(given.tab) ? given.tab : 'curves');
     side.colouring.value = given.colouring === 'basin' ? 'basin' : 'racer';
-    this.colour(side.colouring.value);
+    deeds.colour(side.colouring.value);
     this.given = {};
   }
 
@@ -231,7 +206,7 @@ export class TerrainView {
 
   retheme() {
     this.both((picture) => picture.scene.setTheme(this.services.theme()));
-    this.dress();
+    this.told.dress();
     this.side?.curves.retheme();
     this.wake(300);
   }
@@ -249,8 +224,9 @@ export class TerrainView {
     if (engine.race.surface) {
       panel.surface.told(engine.race.surface, engine.setup);
     }
-    this.dress();
-    stage.say(this.choosing);
+    this.told.dress();
+    stage.say(this.deeds.choosing);
+    stage.timeline.update();
     side.read(-1);
     side.basins.show();
     const { ball } = this.attention;
@@ -320,268 +296,9 @@ export class TerrainView {
     }
   }
 
-  // What the engine says
-
-  /** @param {Surface} surface @param {boolean} same */
-  begin(surface, same) {
-    const { stage, side, panel } = this;
-    if (!stage || !side || !panel) {
-      return;
-    }
-    panel.surface.told(surface, this.engine.setup);
-    const [low, high] = [surface.low ?? 0, surface.high ?? 1];
-    const lowest = Math.min(low, ...surface.minima.map((one) => one.value));
-    side.curves.limits(lowest, high + STEEP * (high - low));
-    side.curves.restart(same);
-    this.entered = '';
-    side.ghost.hidden = side.curves.past === null;
-    this.basinMap = same ? this.basinMap : null;
-    side.basins.update([]);
-    stage.timeline.restart();
-    this.attention.pinned = null;
-    this.attention.forget();
-  }
-
-  /** @param {Float32Array} heights */
-  raise(heights) {
-    const { race } = this.engine;
-    if (race.surface && this.stage) {
-      const { surface } = race;
-      this.both((picture) => picture.setSurface(surface, race, heights));
-      this.stage.setScale();
-      this.wake(400);
-    }
-  }
-
-  /** The racers are known, or their numbers have changed. */
-  enter() {
-    const { race } = this.engine;
-    const names = race.names().join();
-    if (names !== this.entered || !this.faces.length) {
-      this.entered = names;
-      this.dress();
-    } else {
-      this.panel?.racers.show(race.racers, this.faces, this.visible());
-    }
-  }
-
-  /** Names, colours and marks, wherever they are shown. */
-  dress() {
-    const { race } = this.engine;
-    const optimizers = race.racers.map((racer) => racer.optimizer);
-    this.faces = facesOf(optimizers, race.names(), this.services.theme());
-    const { stage, side, panel } = this;
-    if (!stage || !side || !panel || !race.racers.length) {
-      return;
-    }
-    stage.legend.show(this.faces, this.visible());
-    this.describe();
-    side.setRacers(race, this.faces, this.visible());
-    panel.racers.show(race.racers, this.faces, this.visible());
-    const colours = basinColours(this.faces.map((face) => face.colour));
-    const marks = this.faces.map((face) => face.mark);
-    this.both((picture) => {
-      picture.scene.setColours(colours, marks);
-      picture.scene.setVisible(this.visible());
-    });
-    this.attention.highlight();
-  }
-
-  move() {
-    const { stage, side } = this;
-    const { race } = this.engine;
-    if (!stage || !side || !race.n) {
-      return;
-    }
-    const before = stage.picture.each;
-    this.both((picture) => picture.move(race, this.trails));
-    const now = performance.now();
-    if (this.moved) {
-      this.period = 0.9 * this.period + 0.1 * Math.min(250, now - this.moved);
-    }
-    this.moved = now;
-    this.paint();
-    stage.busy.hidden = true;
-    if (before !== race.each) {
-      this.describe();
-      stage.legend.drawn = 0;
-    }
-    stage.timeline.at(race.step);
-    side.curves.mark = stage.timeline.behind ? race.step : null;
-    if (stage.timeline.behind) {
-      side.curves.redraw();
-    }
-  }
-
-  /** @param {number} step @param {Float32Array} row */
-  measure(step, row) {
-    const { side } = this;
-    const values = [];
-    for (let at = 1; at + 4 < row.length; at += 5) {
-      values.push(row[at], row[at + 1], row[at + 2]);
-    }
-    const { columns } = side?.curves ?? {};
-    // A step that was shown again is no new row.
-    if (columns && (!columns.rows || step > columns.steps[columns.rows - 1])) {
-      side?.curves.push(step, values);
-    }
-  }
-
-  /** @param {any} message */
-  hear(message) {
-    const { stage, side, panel } = this;
-    if (!stage || !side || !panel) {
-      return;
-    }
-    if (message.type === 'limits') {
-      panel.racers.limit(message.racers);
-    } else if (message.type === 'basins') {
-      side.basins.update(message.minima);
-    } else if (message.type === 'timeline') {
-      stage.timeline.known(message);
-    } else if (message.type === 'ball') {
-      this.attention.hear(message);
-    } else if (message.type === 'busy') {
-      stage.busy.hidden = !message.what;
-    } else if (message.type === 'advanced') {
-      this.root.dataset.advanced = String(message.step);
-    }
-  }
-
-  /** @param {number} step */
-  fork(step) {
-    const { setup } = this.engine;
-    setup.drops = setup.drops.filter((drop) => drop[4] <= step);
-    this.side?.curves.fork(step);
-    this.stage?.timeline.fork(step);
-    if (this.side) {
-      this.side.ghost.hidden = this.side.curves.past === null;
-    }
-    this.services.announce(this.services.t('terrain.forked', { n: step }));
-  }
-
-  showRunning() {
-    const { running, race } = this.engine;
-    if (this.panel) {
-      this.panel.transport.running = running;
-    }
-    if (!running) {
-      this.stage?.speak(race, this.names(), true);
-    }
-  }
-
-  /** @param {'surface'|'run'} where @param {string} sentence */
-  complain(where, sentence) {
-    if (this.stage) {
-      this.stage.busy.hidden = true;
-    }
-    if (where === 'surface' && this.panel) {
-      this.panel.surface.complain(sentence);
-    } else {
-      this.services.fail(sentence);
-    }
-  }
-
-  // What the user does
-
-  /** Start anew with other settings. @param {Partial<Setup>} fields */
-  restart(fields) {
-    const { setup } = this.engine;
-    if ('surface' in fields && (fields.surface !== setup.surface || fields.formula !== setup.formula)) {
-      // Places and rates that were set by hand belong to the surface that was.
-      setup.at = null;
-      setup.drops = [];
-      setup.racers.forEach((racer) => {
-        racer.rate = null;
-      });
-    }
-    Object.assign(setup, fields);
-    this.panel?.show(setup);
-    this.choose(false);
-    this.engine.start();
-    this.services.touched();
-  }
-
-  /** @param {{x: number, y: number}} place normalised */
-  drop(place) {
-    const [x, y] = this.engine.race.real(place.x, place.y);
-    if (this.choosing) {
-      const at = [x, y].map((part) => Number(part.toPrecision(6)));
-      this.restart({ spread: 'point', at, drops: [] });
-      return;
-    }
-    this.engine.drop(x, y, 1, 0);
-    this.services.touched();
-  }
-
-  /** @param {{x: number, y: number}} place normalised @param {number} radius likewise */
-  scatter(place, radius) {
-    const { race } = this.engine;
-    const [x, y] = race.real(place.x, place.y);
-    const [a, b, c, d] = race.bounds;
-    const each = Math.max(1, Math.round(SCATTERED / Math.max(1, race.racers.length)));
-    this.engine.drop(x, y, each, (radius * (b - a + d - c)) / 4);
-    this.services.touched();
-  }
-
-  /** Is the next click to choose the start of all? @param {boolean} on */
-  choose(on) {
-    this.choosing = on;
-    this.stage?.say(on);
-  }
-
-  /** @param {number} step */
-  scrub(step) {
-    this.engine.scrub(step);
-  }
-
-  /** @param {number} racer @param {boolean} visible */
-  see(racer, visible) {
-    this.engine.setup.racers[racer].visible = visible;
-    this.dress();
-    this.wake(300);
-    this.services.touched();
-  }
-
-  /** @param {boolean} on */
-  setTrails(on) {
-    this.trails = on;
-    this.stage?.trails.setAttribute('aria-pressed', String(on));
-    this.both((picture) => picture.showTrails(on));
-    this.wake(300);
-    this.services.touched();
-  }
-
-  home() {
-    this.stage?.picture.scene.home();
-    this.turned();
-  }
-
   /** The camera is on its way. */
   turned() {
     this.wake(1500);
-    this.services.touched();
-  }
-
-  /** Colour the balls by "racer" or by "basin". @param {string} by */
-  colour(by) {
-    this.colouring = by;
-    if (this.side) {
-      this.side.colouring.value = by;
-    }
-    this.watch();
-    this.paint();
-    this.describe();
-    this.wake(300);
-    this.services.touched();
-  }
-
-  /** @param {import('fallline/terrain/side').Tab} tab */
-  open(tab) {
-    this.watch();
-    if (tab === 'ball' && !this.engine.inspected && this.engine.race.n) {
-      this.attention.next(1);
-    }
     this.services.touched();
   }
 
@@ -603,11 +320,13 @@ export class TerrainView {
     this.painted = kinds !== null;
   }
 
+  /** Title and sentence over the stage. */
   describe() {
     const how = { together: this.engine.setup.spread === 'point', byBasin: this.colouring === 'basin' };
     this.stage?.legend.describe(this.title(), this.engine.race, how);
   }
 
+  /** Which racers are shown. */
   visible() {
     return this.engine.race.racers.map((_, index) => this.engine.setup.racers[index]?.visible ?? true);
   }

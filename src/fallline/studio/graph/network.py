@@ -39,7 +39,7 @@ class Network:
         classes: that it tells apart.
         examples: rows of the batch, whose classes go round.
         activation: of the hidden layers.
-        batch_norm: normalise before each activation?
+        batch_norm: normalize before each activation?
         seed: of parameters and examples.
     """
 
@@ -72,7 +72,7 @@ class Network:
         )
         if found.batch_norm and found.examples < 2:
             raise FalllineError(
-                "Batch normalisation divides by the spread of the batch: take at least 2 examples."
+                "Batch normalization divides by the spread of the batch: take at least 2 examples."
             )
         return found
 

@@ -85,6 +85,11 @@ export function say(element, key, values) {
  */
 export function name_(element, key, values) {
   element.setAttribute('data-label', key);
+  if (values) {
+    element.setAttribute('data-label-values', JSON.stringify(values));
+  } else {
+    element.removeAttribute('data-label-values');
+  }
   element.setAttribute('aria-label', t(key, values));
   if (element instanceof HTMLElement) {
     element.title = t(key, values);
@@ -98,7 +103,8 @@ export function retranslate(root) {
     element.textContent = t(element.getAttribute('data-t') ?? '', values ? JSON.parse(values) : {});
   }
   for (const element of root.querySelectorAll('[data-label]')) {
-    name_(element, element.getAttribute('data-label') ?? '');
+    const values = element.getAttribute('data-label-values');
+    name_(element, element.getAttribute('data-label') ?? '', values ? JSON.parse(values) : undefined);
   }
 }
 

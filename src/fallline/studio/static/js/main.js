@@ -68,6 +68,7 @@ class Shell {
       ontheme: () => this.turn(),
       onlanguage: () => this.speakNext(),
       onexport: (kind) => this.export(kind),
+      offered: () => Object.keys(this.views[this.current]?.exports() ?? {}),
       onlink: () => this.copyLink(),
       onhelp: () => this.help(),
     });

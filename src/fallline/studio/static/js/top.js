@@ -10,11 +10,13 @@ import { t } from 'fallline/language';
  * @property {() => void} ontheme
  * @property {() => void} onlanguage
  * @property {(kind: string) => void} onexport
+ * @property {() => string[]} offered what the view can export
  * @property {() => void} onlink
  * @property {() => void} onhelp
  */
 
-const EXPORTS = [['png', 'app.png', '.png'], ['csv', 'app.csv', '.csv'], ['python', 'app.python', '.py']];
+const EXPORTS = [['png', 'app.png', '.png'], ['svg', 'app.svg', '.svg'], ['csv', 'app.csv', '.csv'],
+  ['python', 'app.python', '.py'], ['dot', 'app.dot', '.dot']];
 
 /** @param {...string} paths */
 const icon = (...paths) => svg('svg', { viewBox: '0 0 20 20', fill: 'none', stroke: 'currentColor',
@@ -42,15 +44,22 @@ export function makeTop(root, options) {
   });
   const step = h('b', {}, '0');
   const rate = h('b', {}, '–');
+  const exports = EXPORTS.map(([kind, key, ending]) => h('button', {
+    type: 'button', onclick: () => {
+      menu.open = false;
+      options.onexport(kind);
+    },
+  }, h('span', { t: key }), h('small', {}, ending)));
   const menu = h('details', { class: 'menu' },
     h('summary', { label: 'app.export' }, icon('M10 3v9', 'M6.5 8.5 10 12l3.5-3.5', 'M4 15.5h12'),
       h('span', { t: 'app.export', class: 'hide-tablet' })),
-    h('div', {}, ...EXPORTS.map(([kind, key, ending]) => h('button', {
-      type: 'button', onclick: () => {
-        menu.open = false;
-        options.onexport(kind);
-      },
-    }, h('span', { t: key }), h('small', {}, ending)))));
+    h('div', {}, ...exports));
+  menu.addEventListener('toggle', () => {
+    const offered = options.offered();
+    exports.forEach((item, i) => {
+      item.hidden = !offered.includes(EXPORTS[i][0]);
+    });
+  });
   document.addEventListener('click', (event) => {
     if (!menu.contains(/** @type {Node} */ (event.target))) {
       menu.open = false;
@@ -64,7 +73,8 @@ export function makeTop(root, options) {
   });
   // A globe, not a word: the word's own font may be missing.
   const other = h('button', { type: 'button', label: 'app.language', onclick: options.onlanguage },
-    icon('M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14z', 'M3.2 10h13.6', 'M10 3c-2.4 2-3.4 4.3-3.4 7s1 5 3.4 7c2.4-2 3.4-4.3 3.4-7s-1-5-3.4-7z'));
+    icon('M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14z', 'M3.2 10h13.6',
+      'M10 3c-2.4 2-3.4 4.3-3.4 7s1 5 3.4 7c2.4-2 3.4-4.3 3.4-7s-1-5-3.4-7z'));
   const tools = h('div', { class: 'tools' },
     menu,
     h('button', { type: 'button', label: 'app.link', onclick: options.onlink },

@@ -154,7 +154,7 @@ export class Chart {
 }
 
 /**
- * The numbers of a logarithmic axis: decades, or 1, 2, 5 in each, or round numbers where there is less than one.
+ * The numbers of a logarithmic axis: decades, or 1, 2, 5 in each, or round numbers in less than one.
  * @param {number} low @param {number} high
  */
 function logarithmic(low, high) {

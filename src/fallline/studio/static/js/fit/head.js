@@ -124,7 +124,10 @@ export class Head {
     this.cells.norm.textContent = few(now.norm, 3);
   }
 
-  /** The equation of now, in the units of the axes where it is a line. @param {Facts} facts @param {State} state */
+  /**
+   * The equation of now, in the units of the axes where it is a line.
+   * @param {Facts} facts @param {State} state
+   */
   formula(facts, state) {
     const { parameters } = state;
     const signed = (/** @type {number} */ v) => `${v < 0 ? '−' : '+'} ${few(Math.abs(v))}`;

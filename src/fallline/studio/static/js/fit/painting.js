@@ -1,5 +1,5 @@
 // @ts-check
-/** Painting: a click adds a point, a drag paints some, Alt or the eraser takes them away; by keyboard, too. */
+/** Painting: a click adds a point, a drag some, Alt or the eraser takes them away; by keyboard, too. */
 
 /** @typedef {import('fallline/fit/plane').Plane} Plane */
 
@@ -129,7 +129,10 @@ export class Painting {
     this.told.changed();
   }
 
-  /** Arrow keys move a cross, Enter sets a point there, Delete takes the nearest away. @param {KeyboardEvent} event */
+  /**
+   * Arrow keys move a cross, Enter sets a point there, Delete takes the nearest away.
+   * @param {KeyboardEvent} event
+   */
   onKey(event) {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     const [x0, x1, y0, y1] = this.plane.window;

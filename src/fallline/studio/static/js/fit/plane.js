@@ -1,5 +1,5 @@
 // @ts-check
-/** The data space: points, the curve of now, the curves before it, least squares, residuals; on a 2-D canvas. */
+/** The data space: points, curves of now and before, least squares, residuals; on a 2-D canvas. */
 import { roundNumbers } from 'fallline/scene/ticks';
 import { few } from 'fallline/fit/state';
 

@@ -167,7 +167,10 @@ export class Setup {
     sayOrNot(this.points.note, key, values);
   }
 
-  /** How many points there are, and what became of the others. @param {Facts} facts @returns {[string, any]} */
+  /**
+   * How many points there are, and what became of the others.
+   * @param {Facts} facts @returns {[string, any]}
+   */
   wordsOf(facts) {
     const written = (/** @type {number} */ count) => count.toLocaleString('en');
     const n = written(facts.n);

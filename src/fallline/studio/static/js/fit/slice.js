@@ -1,5 +1,5 @@
 // @ts-check
-/** For more than two parameters: the loss along the next step, and every parameter as a bar, layer by layer. */
+/** For more than two parameters: the loss along the next step, and every parameter as a bar. */
 import { h, say } from 'fallline/dom';
 import { Chart, dot, rule } from 'fallline/fit/charts';
 import { ALONG, few, parameterName } from 'fallline/fit/state';
@@ -105,7 +105,10 @@ export class Slice {
     dot(plot, { x: 1, y: at(1), colour: this.colour, rim, size: 4, hollow: true });
   }
 
-  /** Bars in groups by layer: where each stands. @returns {{left: number, width: number, groups: number[]}} */
+  /**
+   * Bars in groups by layer: where each stands.
+   * @returns {{left: number, width: number, groups: number[]}}
+   */
   layout() {
     const leaves = this.facts?.parameters.map(([leaf]) => leaf) ?? [];
     /** @type {number[]} first bar of each group */

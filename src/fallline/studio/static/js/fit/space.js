@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The parameter space of a line: its loss over slope and intercept with the path of the descent on it, and the
- * gradients of single points around the ball. The relief is the scene's, everything else a 2-D canvas above it.
+ * The parameter space of a line: its loss over slope and intercept, the path of the descent, and the
+ * gradients of single points around the ball. The relief is the scene's, all else a 2-D canvas above it.
  */
 import { h } from 'fallline/dom';
 import { Scene } from 'fallline/scene/scene';

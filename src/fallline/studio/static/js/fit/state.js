@@ -1,5 +1,5 @@
 // @ts-check
-/** What the page knows of a run: its frames taken apart, its settings, its points as they stand in the address. */
+/** What the page knows of a run: its frames taken apart, its settings, its points in the address. */
 
 /**
  * What the server tells at every start and change.
@@ -35,7 +35,7 @@
  * @property {Float32Array} along the loss along the next step: all points, then the batch
  */
 
-/** Numbers in a row of metrics: step, epoch, batch loss, full loss, rate, gradient norm, and now and then w, b. */
+/** Numbers in a row of metrics: step, epoch, batch loss, full loss, rate, gradient norm; at times w, b. */
 export const ROW = 8;
 
 /** From where to where the loss along the next step is sent, in steps. */

@@ -180,6 +180,7 @@ export class FitView {
     this.frames += 1;
     this.stage.push(this.now, this.facts);
     this.side.push(this.now, frame.scalars);
+    if (!this.running) this.describe(false);
   }
 
   sendPace() {
@@ -317,8 +318,8 @@ export class FitView {
     this.visible = false;
   }
 
-  /** The picture in words, for those who do not see it. */
-  describe() {
+  /** The picture in words, for those who do not see it. @param {boolean} [aloud] */
+  describe(aloud = true) {
     const { facts, now, services, stage, side } = this;
     const values = stage.head.values(facts, now);
     const text = services.t(facts?.n ? 'fit.describe' : 'fit.describeEmpty', values);
@@ -326,7 +327,7 @@ export class FitView {
     side.space.canvas.setAttribute('aria-label', services.t('fit.describeSpace', values));
     side.slice.bars.setAttribute('aria-label', services.t('fit.describeSlice', values));
     stage.head.fill(facts, now);
-    if (!this.running && now?.step) services.announce(services.t('fit.announce', values));
+    if (aloud && !this.running && now?.step) services.announce(services.t('fit.announce', values));
   }
 
   state() {

@@ -82,7 +82,7 @@ import { fitted, grid, heat, numeric, shapeText, sizeOf } from 'fallline/graph/n
 /** The widths of letters, in pixels: of the title, of a name, of numbers. */
 const TITLE = 8.4;
 const NAME = 6.4;
-export const DIGIT = 6.3;
+const DIGIT = 6.3;
 const SMALL = 5.5;
 
 /** Between value and derivative where they stand side by side. */

@@ -59,7 +59,7 @@ export class Inspector {
     this.steps = h('div', { class: 'stepper' }, next(-1), next(1), this.pin.element);
     this.gauge = new Gauge(services);
     this.facts = h('dl', { class: 'facts' });
-    this.equations = h('div', { class: 'equations' });
+    this.equations = h('div', { class: 'equations', role: 'group', tabindex: 0, label: 'terrain.equations' });
     this.graph = button(services, { t: 'terrain.to_graph', onclick: options.ongraph });
     this.start = button(services, { t: 'terrain.race_from_here', onclick: options.onstart });
     this.body = h(

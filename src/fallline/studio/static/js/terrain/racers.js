@@ -87,7 +87,8 @@ class Card {
     this.sharesText = h('p', { class: 'shares-text' });
     /** @type {Record<string, {value: any}>} */
     this.controls = {};
-    this.rule = h('div', { class: 'rule' }, facts.mathml ? mathml(facts.mathml) : null);
+    this.rule = h('div', { class: 'rule', role: 'group', tabindex: 0 }, facts.mathml ? mathml(facts.mathml) : null);
+    this.rule.setAttribute('aria-label', services.t('terrain.rule', name));
     this.settings = h('div', { class: 'settings' });
     this.touched = 0;
     this.settings.addEventListener('input', () => this.hold());
@@ -243,6 +244,8 @@ export class Racers {
     this.actions = actions;
     /** @type {Card[]} */
     this.cards = [];
+    /** @type {Limit[]} */
+    this.limits = [];
     /** What the cards were made for. */
     this.made = '';
     this.list = h('div', { class: 'racers' });
@@ -275,7 +278,7 @@ export class Racers {
   show(facts, faces, visible) {
     const settled = JSON.stringify([
       facts.map((one) => [one.optimizer, rateRange(one), Object.keys(one.settings)]),
-      faces,
+      faces.map((face) => [face.name, face.colour, face.mark]),
       this.services.language(),
     ]);
     if (settled === this.made) {
@@ -289,11 +292,15 @@ export class Racers {
       return new Card(this.services, index, one, faces[index], state, this.actions);
     });
     this.list.replaceChildren(...this.cards.map((card) => card.element));
+    if (this.limits.length === facts.length) {
+      this.limit(this.limits);
+    }
     this.adder.hidden = facts.length >= MOST_RACERS;
   }
 
   /** @param {Limit[]} limits */
   limit(limits) {
+    this.limits = limits;
     limits.forEach((limit, index) => this.cards[index]?.setLimit(limit));
   }
 

@@ -60,7 +60,7 @@ export function firstSetup() {
     surface: null,
     formula: EXAMPLES.canyon.formula,
     bounds: EXAMPLES.canyon.bounds,
-    balls: 600,
+    balls: 400,
     seed: 3,
     racers: ['sgd', 'momentum', 'rmsprop', 'adam'].map(racerOf),
     noise: 0,

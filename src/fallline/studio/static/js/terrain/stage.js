@@ -21,6 +21,9 @@ const TOOLS = {
 };
 const TRAILS = ['M2.6 12.4c3 0 2.6-7 5.6-7 2 0 2 3 4 3', 'M13.4 8.4a.6.6 0 1 0 .01 0'];
 const HOME = ['M3 7.6 8 3.4l5 4.2', 'M4.6 6.8v5.8h6.8V6.8'];
+/** Milliseconds from one description of how things stand to the next. */
+const SPEAK_RUNNING = 5000;
+const SPEAK = 800;
 const BAR_LABELS = 5;
 /** What may take time, as the engine names it. */
 const BUSY = ['start', 'rates', 'basins'];
@@ -87,6 +90,8 @@ export class Stage {
     );
     this.setTool('orbit');
     this.spokenAt = 0;
+    /** The run and the step that were spoken of. */
+    this.said = '';
   }
 
   /** @param {Tool} tool */
@@ -166,14 +171,16 @@ export class Stage {
   }
 
   /**
-   * Say how things stand, to those who listen; at most every five seconds unless it is urgent.
+   * Say how things stand, to those who listen: every five seconds while it runs, soon after it has stopped.
    * @param {Race} race
    * @param {string[]} names
-   * @param {boolean} urgent
+   * @param {boolean} running
    */
-  speak(race, names, urgent) {
+  speak(race, names, running) {
     const now = performance.now();
-    if (race.standings.length && (urgent || now - this.spokenAt > 5000)) {
+    const said = `${race.run} ${race.step}`;
+    if (race.standings.length && said !== this.said && now - this.spokenAt > (running ? SPEAK_RUNNING : SPEAK)) {
+      this.said = said;
       this.spokenAt = now;
       this.description.textContent = this.legend.spoken(race, names);
     }

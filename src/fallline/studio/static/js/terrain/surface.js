@@ -40,7 +40,7 @@ export class SurfaceChoice {
       this.bounds[2],
       this.bounds[3],
     );
-    this.formula = h('div', { class: 'formula' });
+    this.formula = h('div', { class: 'formula', role: 'group', tabindex: 0, label: 'terrain.surface_formula' });
     this.about = h('p', { class: 'note' });
     this.field = h(
       'div',

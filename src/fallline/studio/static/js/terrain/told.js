@@ -201,12 +201,8 @@ export class Told {
 
   onrunning() {
     const { view } = this;
-    const { running, race } = view.engine;
     if (view.panel) {
-      view.panel.transport.running = running;
-    }
-    if (!running) {
-      view.stage?.speak(race, view.names(), true);
+      view.panel.transport.running = view.engine.running;
     }
   }
 

@@ -227,6 +227,7 @@ export class TerrainView {
     this.told.dress();
     stage.say(this.deeds.choosing);
     stage.timeline.update();
+    stage.said = '';
     side.read(-1);
     side.basins.show();
     const { ball } = this.attention;
@@ -291,9 +292,7 @@ export class TerrainView {
     }
     side.curves.draw(now);
     stage.legend.measure(this.engine.race, now);
-    if (this.engine.running) {
-      stage.speak(this.engine.race, this.names(), false);
-    }
+    stage.speak(this.engine.race, this.names(), this.engine.running);
   }
 
   /** The camera is on its way. */

@@ -151,7 +151,7 @@ def run_console(block: Block, folder: Path, environment: dict[str, str]) -> None
 def in_shell(
     command: str, folder: Path, environment: dict[str, str], *, stops: bool
 ) -> tuple[int, str]:
-    """The exit code of a command and what it printed; with ``stops``, Ctrl-C once it trains."""
+    """The exit code of a command and what it printed; with ``stops``, Ctrl-C once it is at work."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", command],
         cwd=folder,
@@ -168,8 +168,8 @@ def in_shell(
     if stops:
         for line in process.stdout:
             heard += line
-            if line.startswith("fallline predicts"):
-                # Ctrl-C in the middle of training, not of compiling.
+            if line.startswith(("fallline predicts", "http://")):
+                # Ctrl-C in the middle of training, not of compiling; or while the studio listens.
                 time.sleep(1.5)
                 os.killpg(process.pid, signal.SIGINT)
                 break

@@ -16,13 +16,19 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 FLAGS = "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --hide-scrollbars"
 VIEWS = {
-    "terrain": {"surface": "himmelblau", "balls": 800, "seed": 3, "advance": 26},
-    "fit": {"advance": 60},
-    "graph": {"position": 12},
+    "terrain": (
+        {"surface": "himmelblau", "balls": 800, "seed": 3, "advance": 16},
+        "test.step === 16",
+    ),
+    "fit": ({"advance": 60, "batch": 1}, "test.step === 60"),
+    "graph": (
+        {"source": "expression", "formula": "x^2*y + sin(x*y)", "values": {"x": 1.5, "y": 0.5}},
+        "test.checked && !test.busy",
+    ),
 }
 
 
@@ -39,7 +45,7 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1480, "height": 900})
                 page.goto(address)
                 for theme in ("dark", "light"):
-                    for view, state in VIEWS.items():
+                    for view, (state, condition) in VIEWS.items():
                         parts = {"view": view, "theme": theme, "lang": "en", **state}
                         written = "&".join(
                             f"{k}={quote(v if isinstance(v, str) else json.dumps(v))}"
@@ -47,7 +53,7 @@ def main() -> None:
                         )
                         page.goto("about:blank")
                         page.goto(f"{address.split('?')[0]}#{written}")
-                        ready(page, view)
+                        ready(page, view, condition)
                         # Smaller files, nothing lost that an eye would miss.
                         path = folder / f"studio_{view}_{theme}.webp"
                         path.write_bytes(webp(page.screenshot()))
@@ -57,13 +63,13 @@ def main() -> None:
             studio.terminate()
 
 
-def ready(page: object, view: str) -> None:
+def ready(page: Page, view: str, condition: str) -> None:
     """Wait until the view stands still."""
-    script = f"window.fallline?.views?.{view}?.test?.settled ?? false"
+    script = f"(() => {{ const test = window.fallline?.views?.{view}?.test; return test && {condition}; }})()"
     end = time.monotonic() + 90
-    while not page.evaluate(script) and time.monotonic() < end:  # type: ignore[attr-defined]
+    while not page.evaluate(script) and time.monotonic() < end:
         time.sleep(0.25)
-    time.sleep(1.5)
+    time.sleep(2)
 
 
 def webp(png: bytes) -> bytes:

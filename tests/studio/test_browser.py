@@ -30,7 +30,8 @@ VIEWS = {
     ),
     "fit": ({"advance": 30}, "test.step === 30"),
     "graph": (
-        {"expression": "x^2*y + sin(x*y)", "values": {"x": 1.5, "y": 0.5}, "position": 7},
+        {"source": "expression", "formula": "x^3*y + exp(x*y)", "values": {"x": 1.5, "y": 0.5},
+         "position": 7},
         "test.position === 7 && test.checked && !test.busy",
     ),
 }  # fmt: skip
@@ -147,11 +148,10 @@ class TestNumbers:
         opened(seen, "graph")
         found = seen.test("view.test.gradients", "graph")
         x, y = 1.5, 0.5
-        assert found["x"][0] == pytest.approx(2 * x * y + y * np.cos(x * y), rel=1e-5)
-        assert found["y"][0] == pytest.approx(x * x + x * np.cos(x * y), rel=1e-5)
-        assert seen.test("view.test.value", "graph") == pytest.approx(
-            x * x * y + np.sin(x * y), rel=1e-5
-        )
+        e = np.exp(x * y)
+        assert found["x"][0] == pytest.approx(3 * x * x * y + y * e, rel=1e-5)
+        assert found["y"][0] == pytest.approx(x**3 + x * e, rel=1e-5)
+        assert seen.test("view.test.value", "graph") == pytest.approx(x**3 * y + e, rel=1e-5)
 
 
 def _leaves(tree):
@@ -238,6 +238,34 @@ class TestGraph:
         seen.until("window.fallline.views.graph.test.position === 8")
         seen.page.keyboard.press("Home")
         seen.until("window.fallline.views.graph.test.position === 0")
+
+
+class TestLinkedViews:
+    def test_from_a_ball_to_its_graph_and_back(self, seen):
+        opened(seen, "terrain", surface=None, formula="x^2 + 3*y^2", bounds=[-2, 2, -2, 2])
+        seen.page.evaluate("window.fallline.views.terrain.attention.next(1)")
+        seen.until("Boolean(window.fallline.views.terrain.test.ball())")
+        seen.page.evaluate("window.fallline.views.terrain.attention.toGraph()")
+        seen.until(
+            "window.fallline.views.graph?.test?.nodes > 3 && !window.fallline.views.graph.test.busy"
+        )
+        x, y = seen.page.evaluate("window.fallline.views.terrain.test.ball().place")
+        assert seen.test("view.test.value", "graph") == pytest.approx(
+            x * x + 3 * y * y, rel=1e-3, abs=1e-6
+        )
+        seen.page.evaluate(
+            "window.fallline.show('terrain', {formula: 'x^2 + y^2', bounds: [-1, 1, -1, 1]})"
+        )
+        seen.until("window.fallline.views.terrain.test.step === 0")
+        assert not seen.complaints
+
+    def test_from_a_line_to_its_loss_as_a_terrain(self, seen):
+        opened(seen, "fit")
+        seen.page.get_by_text("Open this loss as a terrain").click()
+        seen.until(
+            "window.fallline.current === 'terrain' && window.fallline.views.terrain.test.n > 0"
+        )
+        assert not seen.complaints
 
 
 class TestPage:

@@ -5,15 +5,13 @@
  * Every row that comes is kept; smoothing and thinning are done for the eye alone, when a picture is drawn.
  */
 import uPlot from 'uplot';
-import { Columns, smoothed, thinned } from 'fallline/columns';
+import { decades, tick } from 'fallline/axis';
+import { CurveData } from 'fallline/curvedata';
+
+export { tick } from 'fallline/axis';
 
 /** @typedef {import('fallline/services').Services} Services */
-/**
- * @typedef {object} Series
- * @property {string} name
- * @property {string} colour as CSS has it
- * @property {number[]} [dash] lengths of strokes and gaps in CSS pixels
- */
+/** @typedef {import('fallline/curvedata').Series} Series */
 /**
  * @typedef {object} Options
  * @property {boolean} [bands] rows hold low, middle and high for each series, not only one number
@@ -23,171 +21,22 @@ import { Columns, smoothed, thinned } from 'fallline/columns';
 
 const FEWEST_PIXELS = 60;
 const PERIOD = 110;
-/** How far above their start curves may rise, in heights of what they fell, unless many do. */
-const RISE = 0.5;
-const FEW = 0.35;
-/** What a logarithmic axis takes for zero. */
-const LEAST = 1e-12;
 
-export class Curves {
+export class Curves extends CurveData {
   /**
    * @param {HTMLElement} element to fill; it should have a height of its own
    * @param {Services} services
    * @param {Options} [options]
    */
   constructor(element, services, options = {}) {
+    super(options.bands ?? false);
     this.element = element;
     this.services = services;
     this.options = options;
-    this.stride = options.bands ? 3 : 1;
-    /** @type {Series[]} */
-    this.series = [];
-    /** @type {boolean[]} */
-    this.visible = [];
-    this.columns = new Columns(0);
-    /** @type {{columns: Columns, series: Series[], from: number}|null} */
-    this.past = null;
-    /** What is drawn of the past: one x and one y for each series. @type {{x: number[], ys: number[][]}|null} */
-    this.pastDrawn = null;
-    this._smoothing = 0;
-    this._logarithmic = false;
-    /** Subtracted before the logarithm is taken, so that a minimum below zero can be shown. */
-    this._base = 0;
-    /** Values above it do not stretch the axis; a run that explodes would flatten all others. */
-    this._ceiling = Infinity;
-    this._selected = -1;
-    /** A step to point at, such as the one scrubbed to. @type {number|null} */
-    this.mark = null;
-    /** @type {number[]} */
-    this.forks = [];
-    this.changed = true;
-    this.drawn = 0;
     /** @type {uPlot|null} */
     this.plot = null;
-    /** @type {number[][]} */
-    this.data = [];
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(element);
-  }
-
-  /** Weight of what was, in a running average: 0 shows the rows as they are, 0.99 is very smooth. */
-  get smoothing() {
-    return this._smoothing;
-  }
-
-  set smoothing(value) {
-    this._smoothing = value;
-    this.redraw();
-  }
-
-  /** What is subtracted before the logarithm is taken; below zero, or 0. */
-  get base() {
-    return this._base;
-  }
-
-  get logarithmic() {
-    return this._logarithmic;
-  }
-
-  set logarithmic(value) {
-    if (value !== this._logarithmic) {
-      this._logarithmic = value;
-      this.rebuild();
-    }
-  }
-
-  /** The series whose band is shown, -1 for none. */
-  get selected() {
-    return this._selected;
-  }
-
-  set selected(index) {
-    if (index !== this._selected) {
-      this._selected = index;
-      this.redraw();
-    }
-  }
-
-  /**
-   * The lowest value there is, and one above which nothing needs to be seen.
-   * @param {number} low
-   * @param {number} high
-   */
-  limits(low, high) {
-    this._base = Math.min(0, low);
-    this._ceiling = high;
-    this.redraw();
-  }
-
-  /**
-   * Name the series; what was pushed before is forgotten if their number is another.
-   * @param {Series[]} series
-   */
-  setSeries(series) {
-    if (series.length !== this.series.length) {
-      this.columns = new Columns(series.length * this.stride);
-      this.visible = series.map(() => true);
-      this._selected = -1;
-    }
-    this.series = series;
-    this.rebuild();
-  }
-
-  /** @param {boolean[]} visible */
-  setVisible(visible) {
-    this.visible = visible;
-    this.rebuild();
-  }
-
-  /**
-   * One row of metrics.
-   * @param {number} step
-   * @param {ArrayLike<number>} values one for each series, or low, middle and high
-   */
-  push(step, values) {
-    this.columns.push(step, values);
-    this.changed = true;
-  }
-
-  /** The rows pushed so far. */
-  get rows() {
-    return this.columns.rows;
-  }
-
-  /** Start anew; what was is kept as a ghost behind what comes. @param {boolean} [ghost] */
-  restart(ghost = true) {
-    if (!ghost) {
-      this.past = null;
-    } else if (this.columns.rows > 1) {
-      this.past = { columns: this.columns, series: this.series, from: -Infinity };
-    }
-    this.columns = new Columns(this.series.length * this.stride);
-    this.forks = [];
-    this.mark = null;
-    this.redraw();
-  }
-
-  /** Forget what came after a step; it stays as a ghost. @param {number} step */
-  fork(step) {
-    const rest = this.columns.copy();
-    if (this.columns.cut(step)) {
-      this.past = { columns: rest, series: this.series, from: step };
-    }
-    this.forks = [...this.forks.filter((other) => other < step), step];
-    this.mark = null;
-    this.redraw();
-  }
-
-  /** Forget the ghost. */
-  forgetPast() {
-    this.past = null;
-    this.redraw();
-  }
-
-  /** Everything is to be drawn anew at the next `draw`. */
-  redraw() {
-    this.changed = true;
-    this.drawn = 0;
   }
 
   retheme() {
@@ -227,102 +76,11 @@ export class Curves {
     this.drawn = now;
     const plot = this.plot ?? this.build();
     if (plot) {
+      this.width = this.element.clientWidth;
       this.data = this.picture();
       this.pastDrawn = this.pastPicture();
       plot.setData(/** @type {any} */ (this.data));
     }
-  }
-
-  /**
-   * The raw values of a series at a row.
-   * @param {number} row
-   * @param {number} index of the series
-   */
-  value(row, index) {
-    return this.columns.values[index * this.stride + (this.stride === 3 ? 1 : 0)]?.[row] ?? NaN;
-  }
-
-  /** What is drawn: steps, then each series, then the two edges of the band. */
-  picture() {
-    const middle = this.stride === 3 ? 1 : 0;
-    const wanted = this.series.map((_, index) => index * this.stride + middle);
-    const chosen = this._selected;
-    if (this.stride === 3 && chosen >= 0 && this.visible[chosen]) {
-      wanted.push(chosen * 3, chosen * 3 + 2);
-    }
-    const data = this.read(this.columns, wanted);
-    while (data.length < this.series.length + 3) {
-      data.push(new Array(data[0].length).fill(null));
-    }
-    return data;
-  }
-
-  pastPicture() {
-    if (!this.past) {
-      return null;
-    }
-    const { columns, series, from } = this.past;
-    const middle = this.stride === 3 ? 1 : 0;
-    const [x, ...ys] = this.read(columns, series.map((_, index) => index * this.stride + middle));
-    const first = Math.max(0, x.findIndex((step) => step >= from));
-    return { x: x.slice(first), ys: ys.map((column) => column.slice(first)) };
-  }
-
-  /**
-   * Columns as they are to be seen: smoothed, thinned to the pixels there are, ready for the axis.
-   * @param {Columns} columns
-   * @param {number[]} wanted
-   */
-  read(columns, wanted) {
-    const read = wanted.map((index) => smoothed(columns.values[index], columns.rows, this._smoothing));
-    const most = Math.max(200, 2 * this.element.clientWidth);
-    const [steps, ...values] = thinned(columns.steps.subarray(0, columns.rows), read, most);
-    return [steps, ...values.map((column) => column.map((value) => this.shown(value)))];
-  }
-
-  /** @param {number} value */
-  shown(value) {
-    if (!Number.isFinite(value)) {
-      return /** @type {any} */ (null);
-    }
-    return this._logarithmic ? Math.max(value - this._base, LEAST) : value;
-  }
-
-  /** @returns {[number, number]} */
-  horizontal() {
-    const last = this.columns.rows ? this.columns.steps[this.columns.rows - 1] : 0;
-    const first = this.columns.rows ? this.columns.steps[0] : 0;
-    const before = this.pastDrawn?.x.at(-1) ?? 0;
-    return [first, Math.max(last, before, first + 10)];
-  }
-
-  /** @returns {[number, number]} */
-  vertical() {
-    const shown = this.data.slice(1).filter((_, index) => index >= this.series.length || this.visible[index]);
-    const values = [...shown, ...(this.pastDrawn?.ys ?? [])].flat().filter((value) => value !== null);
-    if (!values.length) {
-      return this._logarithmic ? [0.1, 10] : [0, 1];
-    }
-    const low = least(values);
-    const high = this._logarithmic ? most(values) : this.top(values, low);
-    if (this._logarithmic) {
-      return [low / 1.5, Math.max(high * 1.3, low * 3)];
-    }
-    const margin = 0.05 * (high - low) || 0.05 * Math.max(1e-6, Math.abs(high));
-    return [low - margin, high + margin];
-  }
-
-  /**
-   * Up to where a linear axis goes: a few that explode leave at the top, and do not flatten all others.
-   * @param {number[]} values
-   * @param {number} low
-   */
-  top(values, low) {
-    const high = Math.min(most(values), this._ceiling);
-    const begun = most(this.data.slice(1, this.series.length + 1).map((column) => column.find((one) => one !== null) ?? low));
-    const cut = begun + RISE * (begun - low);
-    const above = values.filter((value) => value > cut).length;
-    return begun > low && high > cut && above < FEW * values.length ? cut : high;
   }
 
   /** @returns {uPlot|null} null while there is no room */
@@ -343,7 +101,14 @@ export class Curves {
       gap: 4,
     };
     const upright = this._logarithmic
-      ? { splits: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => decades(low, high) }
+      ? {
+          splits: (
+            /** @type {any} */ _,
+            /** @type {number} */ __,
+            /** @type {number} */ low,
+            /** @type {number} */ high,
+          ) => decades(low, high),
+        }
       : {};
     const none = { stroke: 'transparent', width: 0, points: { show: false } };
     const count = this.series.length;
@@ -422,7 +187,11 @@ export class Curves {
     }
     ctx.globalAlpha = 1;
     const style = getComputedStyle(this.element);
-    const upright = (/** @type {number} */ step, /** @type {string} */ colour, /** @type {number[]} */ dash) => {
+    const upright = (
+      /** @type {number} */ step,
+      /** @type {string} */ colour,
+      /** @type {number[]} */ dash,
+    ) => {
       const left = Math.round(plot.valToPos(step, 'x', true)) + 0.5;
       ctx.strokeStyle = colour;
       ctx.lineWidth = ratio;
@@ -439,12 +208,6 @@ export class Curves {
     ctx.restore();
   }
 }
-
-/** @param {number[]} values */
-const least = (values) => values.reduce((one, other) => Math.min(one, other), Infinity);
-
-/** @param {number[]} values */
-const most = (values) => values.reduce((one, other) => Math.max(one, other), -Infinity);
 
 /**
  * @param {uPlot} plot
@@ -472,42 +235,4 @@ function trace(plot, x, y, colour) {
     down = true;
   });
   ctx.stroke();
-}
-
-/**
- * Round numbers for a logarithmic axis: powers of ten, and some between them where there are few.
- * @param {number} low
- * @param {number} high
- */
-export function decades(low, high) {
-  const span = Math.log10(high / low);
-  const factors = span > 4 ? [1] : span > 2 ? [1, 3] : [1, 2, 5];
-  const apart = Math.max(1, Math.ceil(span / 8));
-  const out = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
-    for (const factor of power % apart === 0 ? factors : []) {
-      const value = factor * 10 ** power;
-      if (value >= low && value <= high) {
-        out.push(value);
-      }
-    }
-  }
-  return out;
-}
-
-/**
- * A number at an axis: short, with a real minus sign.
- * @param {number|null} value
- */
-export function tick(value) {
-  if (value === null || value === undefined) {
-    return '';
-  }
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
-    const [digits, power] = value.toExponential().split('e');
-    const short = Number(Number(digits).toPrecision(2));
-    return `${short}e${Number(power)}`.replaceAll('-', '\u2212');
-  }
-  return String(Number(value.toPrecision(6))).replace('-', '\u2212');
 }

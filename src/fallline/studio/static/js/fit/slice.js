@@ -42,6 +42,7 @@ export class Slice {
         { colour: '--text', width: 2 },
         { colour: '--accent', width: 1.6, dash: [5, 4] },
       ],
+      ySize: 56,
       x: () => [ALONG[0], ALONG[1]],
       xValues: (values) => values.map((v) => (Number.isInteger(v) ? String(v).replace('-', '−') : '')),
       beneath: (chart, plot) => rule(plot, { x: 1, colour: chart.colour('--muted'), dash: [3, 4] }),

@@ -103,7 +103,11 @@ export class Attention {
     let number = (now.racer * race.each + now.ball + by + race.n) % race.n;
     // Balls of a racer that is hidden are passed over.
     const visible = this.view.visible();
-    for (let tries = 0; tries < race.n && !visible[Math.min(racers - 1, Math.floor(number / race.each))]; tries += 1) {
+    for (
+      let tries = 0;
+      tries < race.n && !visible[Math.min(racers - 1, Math.floor(number / race.each))];
+      tries += 1
+    ) {
       number = (number + by + race.n) % race.n;
     }
     this.pin(race.place(number));
@@ -126,7 +130,10 @@ export class Attention {
     view.both((picture) => picture.look(ball, race));
     const verdict = ball.verdict === 'none' ? '' : ` \u00b7 ${services.t(`control.${ball.verdict}`)}`;
     const known = ball.place.every((part) => Number.isFinite(part));
-    stage?.setTag(`${face.name} \u00b7 ${loss(ball.value)}${verdict}`, known ? race.normal(ball.place[0], ball.place[1]) : null);
+    stage?.setTag(
+      `${face.name} \u00b7 ${loss(ball.value)}${verdict}`,
+      known ? race.normal(ball.place[0], ball.place[1]) : null,
+    );
     view.wake(200);
   }
 

@@ -92,7 +92,11 @@ export class BasinTable {
       this.body,
     );
     this.note = h('p', { class: 'note', t: 'terrain.basins_note' });
-    this.scroller = h('div', { class: 'basin-scroll', role: 'group', tabindex: 0, label: 'terrain.tab_basins' }, this.table);
+    this.scroller = h(
+      'div',
+      { class: 'basin-scroll', role: 'group', tabindex: 0, label: 'terrain.tab_basins' },
+      this.table,
+    );
     this.element = h('div', { class: 'basin-table' }, this.scroller, this.empty, this.note);
     /** @type {import('fallline/terrain/marks').Face[]} */
     this.racers = [];
@@ -125,7 +129,12 @@ export class BasinTable {
     this.head.append(column('terrain.basin_place'), column('terrain.basin_depth'));
     for (const racer of racers) {
       this.head.append(
-        h('th', { scope: 'col', title: racer.name }, swatch(racer), h('span', { class: 'visually-hidden' }, racer.name)),
+        h(
+          'th',
+          { scope: 'col', title: racer.name },
+          swatch(racer),
+          h('span', { class: 'visually-hidden' }, racer.name),
+        ),
       );
     }
     const colours = basinColours(racers.map((racer) => racer.colour));

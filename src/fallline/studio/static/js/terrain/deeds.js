@@ -64,7 +64,11 @@ export class Deeds {
     this.view.stage?.say(on);
   }
 
-  /** @param {number} racer @param {string} name of a setting that shapes the program @param {boolean} value */
+  /**
+   * @param {number} racer
+   * @param {string} name of a setting that shapes the program
+   * @param {boolean} value
+   */
   shape(racer, name, value) {
     const own = this.view.engine.setup.racers[racer];
     own.settings = { ...own.settings, [name]: value };

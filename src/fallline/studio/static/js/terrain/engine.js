@@ -1,5 +1,5 @@
 // @ts-check
-/** The conversation with the engine: what the user wants goes there, what it tells is sorted and handed on. */
+/** The conversation with the engine: what the user wants goes there, its answers are sorted and handed on. */
 import { KINDS } from 'fallline/wire';
 import { PER_RACER, Race } from 'fallline/terrain/race';
 import { MOST_BALLS, MOST_DROPS, racerOf, startMessage } from 'fallline/terrain/setup';

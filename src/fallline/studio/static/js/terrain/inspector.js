@@ -1,5 +1,5 @@
 // @ts-check
-/** One ball looked at closely: where it is, what pulls it, what its optimizer remembers, where it goes next. */
+/** One ball looked at closely: where it is, what pulls it, what its optimizer recalls, where it goes next. */
 import { button } from 'fallline/controls';
 import { clear, h, mathml, svg } from 'fallline/dom';
 import { count, loss, setting, short } from 'fallline/terrain/format';
@@ -34,7 +34,8 @@ const LINES_PERIOD = 240;
 export class Inspector {
   /**
    * @param {Services} services
-   * @param {{onnext: (by: number) => void, onrelease: () => void, ongraph: () => void, onstart: () => void}} options
+   * @param {{onnext: (by: number) => void, onrelease: () => void, ongraph: () => void,
+   *   onstart: () => void}} options
    */
   constructor(services, options) {
     this.services = services;
@@ -120,7 +121,10 @@ export class Inspector {
     const now = performance.now();
     this.drawn = now;
     clear(this.heading);
-    this.heading.append(swatch(face), services.t('terrain.ball_of', { name: face.name, n: count(ball.ball + 1) }));
+    this.heading.append(
+      swatch(face),
+      services.t('terrain.ball_of', { name: face.name, n: count(ball.ball + 1) }),
+    );
     this.gauge.show(ball);
     this.fill(ball);
     if (now - this.linesDrawn > LINES_PERIOD) {
@@ -134,10 +138,15 @@ export class Inspector {
   fill(ball) {
     clear(this.facts);
     const { services } = this;
-    const add = (/** @type {string} */ term, /** @type {Node|string} */ value, /** @type {Node|null} */ picture = null) => {
+    const add = (
+      /** @type {string} */ term,
+      /** @type {Node|string} */ value,
+      /** @type {Node|null} */ picture = null,
+    ) => {
       this.facts.append(h('dt', {}, term), h('dd', {}, h('span', { class: 'number' }, value), picture));
     };
-    const pair = (/** @type {number[]|null|undefined} */ two) => (two ? `${short(two[0])}, ${short(two[1])}` : '\u2013');
+    const pair = (/** @type {number[]|null|undefined} */ two) =>
+      two ? `${short(two[0])}, ${short(two[1])}` : '\u2013';
     add(services.t('terrain.ball_place'), pair(ball.place));
     add(services.t('terrain.ball_value'), loss(ball.value));
     add(services.t('terrain.ball_gradient'), pair(ball.gradient), bars(ball.gradient));
@@ -209,7 +218,9 @@ function curvatures(values) {
     ...values.map((value, index) => {
       const bend = value === 0 ? 0 : Math.sign(value) * 9;
       const middle = 10 + 20 * index;
-      return svg('path', { d: `M${middle - 8} ${7 - bend / 2}Q${middle} ${7 + bend} ${middle + 8} ${7 - bend / 2}` });
+      return svg('path', {
+        d: `M${middle - 8} ${7 - bend / 2}Q${middle} ${7 + bend} ${middle + 8} ${7 - bend / 2}`,
+      });
     }),
   );
 }

@@ -51,7 +51,12 @@ export class Legend {
     clear(this.body);
     this.cells = faces.map((face, index) => {
       const cells = [h('td', {}), h('td', {}), h('td', {})];
-      const name = h('button', { type: 'button', onclick: () => this.options.onselect(index) }, swatch(face), face.name);
+      const name = h(
+        'button',
+        { type: 'button', onclick: () => this.options.onselect(index) },
+        swatch(face),
+        face.name,
+      );
       const row = h('tr', { class: visible[index] ? '' : 'off' }, h('th', { scope: 'row' }, name), ...cells);
       row.addEventListener('pointerenter', () => this.options.onpoint(index));
       row.addEventListener('pointerleave', () => this.options.onpoint(-1));
@@ -72,12 +77,17 @@ export class Legend {
   /**
    * @param {string} title
    * @param {Race} race
-   * @param {{together: boolean, byBasin: boolean}} how do all start at one point, and are they coloured by basin?
+   * @param {{together: boolean, byBasin: boolean}} how do all start at one point, are they coloured by basin?
    */
   describe(title, race, { together, byBasin }) {
     this.element.classList.toggle('by-basin', byBasin);
     this.title.textContent = title;
-    const key = race.racers.length === 1 ? 'terrain.sentence_one' : together ? 'terrain.sentence_point' : 'terrain.sentence';
+    const key =
+      race.racers.length === 1
+        ? 'terrain.sentence_one'
+        : together
+          ? 'terrain.sentence_point'
+          : 'terrain.sentence';
     const words = race.n ? { n: count(race.n), k: race.racers.length } : null;
     this.sentence.textContent = words
       ? this.services.t(key, words) + (byBasin ? this.services.t('terrain.sentence_basin') : '')
@@ -91,7 +101,10 @@ export class Legend {
     }
     this.drawn = now;
     // A column of nothing is left out.
-    this.table.classList.toggle('none-lost', race.standings.every((standing) => !(standing.lost > 0)));
+    this.table.classList.toggle(
+      'none-lost',
+      race.standings.every((standing) => !(standing.lost > 0)),
+    );
     race.standings.forEach((standing, index) => {
       const [median, arrived, lost] = this.cells[index] ?? [];
       if (median) {
@@ -114,6 +127,9 @@ export class Legend {
         lost: percent(standing.lost),
       }),
     );
-    return services.t('terrain.spoken', { step: count(race.step), racers: parts.join(services.t('terrain.spoken_join')) });
+    return services.t('terrain.spoken', {
+      step: count(race.step),
+      racers: parts.join(services.t('terrain.spoken_join')),
+    });
   }
 }

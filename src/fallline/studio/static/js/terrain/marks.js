@@ -21,7 +21,12 @@ export function facesOf(optimizers, names, theme) {
   const colours = coloursOf(optimizers, 'dark');
   const lines = coloursOf(optimizers, theme);
   const marks = marksOf(optimizers);
-  return names.map((name, index) => ({ name, colour: colours[index], line: lines[index], mark: marks[index] }));
+  return names.map((name, index) => ({
+    name,
+    colour: colours[index],
+    line: lines[index],
+    mark: marks[index],
+  }));
 }
 
 /**

@@ -85,7 +85,12 @@ export class Panel {
       value: setup.spread,
       onchange: (value) => actions.restart({ spread: value === 'point' ? 'point' : 'scatter', drops: [] }),
     });
-    this.place = h('button', { type: 'button', class: 'link', t: 'terrain.choose_point', onclick: actions.choosePoint });
+    this.place = h('button', {
+      type: 'button',
+      class: 'link',
+      t: 'terrain.choose_point',
+      onclick: actions.choosePoint,
+    });
     this.seed = number(services, {
       label: 'terrain.seed',
       low: 0,
@@ -95,9 +100,15 @@ export class Panel {
       onchange: (value) => actions.restart({ seed: Math.round(value), drops: [] }),
     });
     const dice = h('button', { type: 'button', class: 'button icon', label: 'terrain.new_seed' }, diceIcon());
-    dice.addEventListener('click', () => actions.restart({ seed: (this.seed.value + 1) % MOST_SEED, drops: [] }));
+    dice.addEventListener('click', () =>
+      actions.restart({ seed: (this.seed.value + 1) % MOST_SEED, drops: [] }),
+    );
     this.seed.element.append(dice);
-    this.transport = transport(services, { onrun: actions.run, onstep: actions.step, onreset: actions.reset });
+    this.transport = transport(services, {
+      onrun: actions.run,
+      onstep: actions.step,
+      onreset: actions.reset,
+    });
     this.element = h(
       'aside',
       { class: 'column left' },
@@ -107,13 +118,7 @@ export class Panel {
         this.surface.element,
         this.racers.element,
         section('terrain.motion', this.steps.element, this.frames.element, this.noise.element),
-        section(
-          'terrain.starts',
-          this.balls.element,
-          this.spread.element,
-          this.place,
-          this.seed.element,
-        ),
+        section('terrain.starts', this.balls.element, this.spread.element, this.place, this.seed.element),
       ),
       this.transport.element,
     );
@@ -136,7 +141,13 @@ export class Panel {
 }
 
 function diceIcon() {
-  const dots = [[5.4, 5.4], [10.6, 10.6], [8, 8], [10.6, 5.4], [5.4, 10.6]];
+  const dots = [
+    [5.4, 5.4],
+    [10.6, 10.6],
+    [8, 8],
+    [10.6, 5.4],
+    [5.4, 10.6],
+  ];
   return svg(
     'svg',
     { class: 'line-icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' },

@@ -1,5 +1,5 @@
 // @ts-check
-/** A picture of the terrain with its balls, as a block or as a map: a canvas, its ticks, and the hand on it. */
+/** A picture of the terrain with its balls, as a block or as a map: canvas, ticks, and the hand on it. */
 import { h } from 'fallline/dom';
 import { Scene } from 'fallline/scene/scene';
 import { Pointer } from 'fallline/terrain/pointer';
@@ -32,7 +32,9 @@ export class Picture {
     this.scene.ticks(this.ticks);
     this.element = h('div', { class: 'picture' }, this.canvas, this.ticks);
     // A frame around the canvas tells of the keyboard; the hand knows where it is.
-    this.element.addEventListener('pointerdown', () => this.element.classList.add('by-hand'), { capture: true });
+    this.element.addEventListener('pointerdown', () => this.element.classList.add('by-hand'), {
+      capture: true,
+    });
     this.canvas.addEventListener('blur', () => this.element.classList.remove('by-hand'));
     this.pointer = new Pointer(this.element, this.scene, hands, { turns: mode === 'block' });
     this.element.append(this.pointer.over);
@@ -47,11 +49,17 @@ export class Picture {
    * @param {Float32Array} heights
    */
   setSurface(surface, race, heights) {
-    this.scene.setSurface({ heights, grid: surface.grid, bounds: race.bounds, axes: /** @type {any} */ (surface.axes) });
-    const mark = (/** @type {'minimum'|'saddle'} */ kind) => (/** @type {{x: number, y: number}} */ point) => {
-      const [x, y] = race.normal(point.x, point.y);
-      return { x, y, kind };
-    };
+    this.scene.setSurface({
+      heights,
+      grid: surface.grid,
+      bounds: race.bounds,
+      axes: /** @type {any} */ (surface.axes),
+    });
+    const mark =
+      (/** @type {'minimum'|'saddle'} */ kind) => (/** @type {{x: number, y: number}} */ point) => {
+        const [x, y] = race.normal(point.x, point.y);
+        return { x, y, kind };
+      };
     const marks = [...surface.minima.map(mark('minimum')), ...surface.saddles.map(mark('saddle'))];
     this.scene.setMarks(marks.filter(({ x, y }) => Math.abs(x) <= 1 && Math.abs(y) <= 1));
     this.scene.setOverlay(null);
@@ -88,12 +96,15 @@ export class Picture {
    * @param {Race} race
    */
   look(ball, race) {
-    this.scene.setOverlay(ball && ball.place.every((part) => Number.isFinite(part)) ? overlay(ball, race) : null);
+    this.scene.setOverlay(
+      ball && ball.place.every((part) => Number.isFinite(part)) ? overlay(ball, race) : null,
+    );
   }
 }
 
 /**
- * In the window [-1, 1]², where the scene draws: slopes grow with the window's width, curvatures with its square.
+ * In the window [-1, 1]², where the scene draws: slopes grow with the window's width, curvatures with its
+ * square.
  * @param {Ball} ball
  * @param {Race} race
  * @returns {import('fallline/scene/overlay').Explained}

@@ -14,6 +14,15 @@ import { svg } from 'fallline/dom';
  * @property {(ball: number) => void} onpin
  */
 
+/**
+ * @typedef {object} Drag
+ * @property {number} x where it began, on the screen
+ * @property {number} y
+ * @property {boolean} moved is it more than a click?
+ * @property {{x: number, y: number}|null} scatter the place it began at, if it scatters
+ * @property {boolean} touch
+ */
+
 const CLICK = 5;
 const REACH = 12;
 const TOUCH_REACH = 26;
@@ -24,8 +33,8 @@ const CORNERS = 48;
 
 export class Pointer {
   /**
-   * The scene turns itself when it is dragged. The listeners here are on the element around its canvas, so that
-   * a drag that scatters can be kept from it.
+   * The scene turns itself when it is dragged. The listeners here are on the element around its canvas, so
+   * that a drag that scatters can be kept from it.
    * @param {HTMLElement} frame around the canvas
    * @param {Scene} scene
    * @param {Hands} hands
@@ -39,7 +48,7 @@ export class Pointer {
     this.over = svg('svg', { class: 'over', 'aria-hidden': 'true' }, this.outline);
     /** Pointers that are down. @type {Set<number>} */
     this.down = new Set();
-    /** @type {{x: number, y: number, moved: boolean, scatter: {x: number, y: number}|null, touch: boolean}|null} */
+    /** @type {Drag|null} */
     this.drag = null;
     this.radius = LEAST_RADIUS;
     /** The ball that the hand was over last, -1 for none. */

@@ -35,7 +35,12 @@ export async function poster(view) {
   const style = getComputedStyle(stage.element);
   const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const font = (/** @type {string} */ face, /** @type {string} */ size) => `${size} ${colour(face)}`;
-  const write = (/** @type {string} */ text, /** @type {number} */ left, /** @type {number} */ top, right = false) => {
+  const write = (
+    /** @type {string} */ text,
+    /** @type {number} */ left,
+    /** @type {number} */ top,
+    right = false,
+  ) => {
     pen.textAlign = right ? 'right' : 'left';
     pen.fillText(text, left, top);
   };
@@ -49,7 +54,10 @@ export async function poster(view) {
   write(`${stage.legend.sentence.textContent} \u00b7 ${step}`, MARGIN, MARGIN + 31);
   let top = MARGIN + 56;
   pen.font = font('--sans', '400 11px');
-  ['terrain.median', 'terrain.arrived', 'terrain.lost'].forEach((key, index) => {
+  // A column of nothing is left out, as on the page.
+  const lost = engine.race.standings.some((standing) => standing.lost > 0);
+  const keys = ['terrain.median', 'terrain.arrived', ...(lost ? ['terrain.lost'] : [])];
+  keys.forEach((key, index) => {
     write(services.t(key), MARGIN + COLUMNS[index + 1], top, true);
   });
   const visible = view.visible();
@@ -71,11 +79,15 @@ export async function poster(view) {
     pen.font = font('--sans', '500 13px');
     write(face.name, MARGIN + 21, top);
     pen.font = font('--mono', '500 12px');
-    [loss(standing.median), percent(standing.arrived), percent(standing.lost)].forEach((text, column) => {
+    const texts = [loss(standing.median), percent(standing.arrived), percent(standing.lost)];
+    texts.slice(0, keys.length).forEach((text, column) => {
       write(text, MARGIN + COLUMNS[column + 1], top, true);
     });
   });
   return new Promise((resolve, reject) => {
-    paper.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(services.t('terrain.no_picture')))), 'image/png');
+    paper.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error(services.t('terrain.no_picture')))),
+      'image/png',
+    );
   });
 }

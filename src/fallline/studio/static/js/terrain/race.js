@@ -101,7 +101,13 @@ export class Race {
   measure(row) {
     this.standings = this.racers.map((_, index) => {
       const at = 1 + PER_RACER * index;
-      return { low: row[at], median: row[at + 1], high: row[at + 2], arrived: row[at + 3], lost: row[at + 4] };
+      return {
+        low: row[at],
+        median: row[at + 1],
+        high: row[at + 2],
+        arrived: row[at + 3],
+        lost: row[at + 4],
+      };
     });
   }
 

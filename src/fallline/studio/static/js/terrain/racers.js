@@ -9,9 +9,10 @@ import { MOST_RACERS } from 'fallline/terrain/setup';
 /** @typedef {import('fallline/services').Services} Services */
 /** @typedef {import('fallline/terrain/race').RacerFacts} RacerFacts */
 /** @typedef {import('fallline/terrain/marks').Face} Face */
+/** @typedef {{rate?: number, settings?: Record<string, number>, decay?: number}} Numbers */
 /**
  * @typedef {object} Actions
- * @property {(racer: number, fields: {rate?: number, settings?: Record<string, number>, decay?: number}) => void} live
+ * @property {(racer: number, fields: Numbers) => void} live
  * @property {(racer: number, name: string, value: boolean) => void} shape a choice that needs a new start
  * @property {(racer: number) => void} honest go back to the rate that was searched
  * @property {(racer: number, visible: boolean) => void} see
@@ -31,7 +32,11 @@ const HELD = 700;
 
 /** @param {keyof typeof ICONS} name */
 function icon(name) {
-  return svg('svg', { class: 'line-icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' }, svg('path', { d: ICONS[name] }));
+  return svg(
+    'svg',
+    { class: 'line-icon', viewBox: '0 0 16 16', 'aria-hidden': 'true' },
+    svg('path', { d: ICONS[name] }),
+  );
 }
 
 /** One racer. */
@@ -48,7 +53,11 @@ class Card {
     this.services = services;
     this.facts = facts;
     const name = { n: face.name };
-    this.see = h('button', { type: 'button', class: 'see', 'aria-pressed': String(state.visible) }, swatch(face));
+    this.see = h(
+      'button',
+      { type: 'button', class: 'see', 'aria-pressed': String(state.visible) },
+      swatch(face),
+    );
     this.see.setAttribute('aria-label', services.t('terrain.show_racer', name));
     this.see.title = services.t('terrain.show_racer', name);
     this.see.addEventListener('click', () => {
@@ -56,13 +65,21 @@ class Card {
       this.setVisible(visible);
       actions.see(index, visible);
     });
-    this.name = h('button', { type: 'button', class: 'name', onclick: () => actions.select(index) }, face.name);
+    this.name = h(
+      'button',
+      { type: 'button', class: 'name', onclick: () => actions.select(index) },
+      face.name,
+    );
     this.name.title = services.t('terrain.select_racer', { n: face.name, k: index + 1 });
     this.remove = h('button', { type: 'button', class: 'link remove', onclick: () => actions.remove(index) });
     this.remove.textContent = services.t('terrain.remove_racer', name);
     this.remove.hidden = state.last;
     this.word = h('span', { class: 'verdict' });
-    this.more = h('button', { type: 'button', class: 'tiny more', onclick: () => this.toggleMore() }, icon('more'));
+    this.more = h(
+      'button',
+      { type: 'button', class: 'tiny more', onclick: () => this.toggleMore() },
+      icon('more'),
+    );
     this.more.setAttribute('aria-label', services.t('terrain.more_settings', name));
     this.more.title = services.t('terrain.more_settings', name);
     const [low, high] = rateRange(facts);
@@ -87,7 +104,11 @@ class Card {
     this.sharesText = h('p', { class: 'shares-text' });
     /** @type {Record<string, {value: any}>} */
     this.controls = {};
-    this.rule = h('div', { class: 'rule', role: 'group', tabindex: 0 }, facts.mathml ? mathml(facts.mathml) : null);
+    this.rule = h(
+      'div',
+      { class: 'rule', role: 'group', tabindex: 0 },
+      facts.mathml ? mathml(facts.mathml) : null,
+    );
     this.rule.setAttribute('aria-label', services.t('terrain.rule', name));
     this.settings = h('div', { class: 'settings' });
     this.touched = 0;
@@ -116,7 +137,11 @@ class Card {
     for (const [name, about] of Object.entries(this.facts.settings)) {
       const label = `terrain.setting_${name}`;
       const control = about.static
-        ? toggle(this.services, { label, value: about.value === true, onchange: (on) => actions.shape(index, name, on) })
+        ? toggle(this.services, {
+            label,
+            value: about.value === true,
+            onchange: (on) => actions.shape(index, name, on),
+          })
         : slider(this.services, {
             label,
             low: about.low ?? 0,
@@ -286,7 +311,9 @@ export class Racers {
       return;
     }
     this.made = settled;
-    const open = new Set(this.cards.filter((card) => !card.settings.hidden).map((card) => card.facts.optimizer));
+    const open = new Set(
+      this.cards.filter((card) => !card.settings.hidden).map((card) => card.facts.optimizer),
+    );
     this.cards = facts.map((one, index) => {
       const state = { visible: visible[index], open: open.has(one.optimizer), last: facts.length === 1 };
       return new Card(this.services, index, one, faces[index], state, this.actions);

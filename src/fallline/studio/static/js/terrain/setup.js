@@ -94,7 +94,12 @@ export function startMessage(setup) {
     bounds: own ? setup.bounds : null,
     balls: setup.balls,
     seed: setup.seed,
-    racers: setup.racers.map(({ optimizer, rate, settings, decay }) => ({ optimizer, rate, settings, decay })),
+    racers: setup.racers.map(({ optimizer, rate, settings, decay }) => ({
+      optimizer,
+      rate,
+      settings,
+      decay,
+    })),
     noise: setup.noise,
     spread: setup.spread,
     at: setup.spread === 'point' ? setup.at : null,
@@ -151,7 +156,10 @@ export function unpacked(state, before) {
   setup.spread = state.spread === 'point' ? 'point' : 'scatter';
   setup.at = numbersOf(state.at, 2);
   if (Array.isArray(state.racers)) {
-    const racers = state.racers.slice(0, MOST_RACERS).map(racerFrom).filter((racer) => racer !== null);
+    const racers = state.racers
+      .slice(0, MOST_RACERS)
+      .map(racerFrom)
+      .filter((racer) => racer !== null);
     setup.racers = racers.length ? /** @type {Racer[]} */ (racers) : before.racers;
   }
   if (Array.isArray(state.drops)) {

@@ -99,7 +99,13 @@ export class Side {
         this.chart,
         this.smoothing.element,
       ),
-      basins: h('div', { class: 'pane' }, h('p', { class: 'note', t: 'terrain.colour_by' }), this.colouring.element, this.basins.element),
+      basins: h(
+        'div',
+        { class: 'pane' },
+        h('p', { class: 'note', t: 'terrain.colour_by' }),
+        this.colouring.element,
+        this.basins.element,
+      ),
       ball: h('div', { class: 'pane' }, this.inspector.element),
     };
     this.tabs = h('div', { class: 'side-tabs', role: 'tablist', label: 'terrain.side_tabs' });
@@ -107,7 +113,12 @@ export class Side {
     /** @type {Record<Tab, HTMLButtonElement>} */
     this.buttons = /** @type {any} */ ({});
     for (const tab of TABS) {
-      const button = h('button', { type: 'button', role: 'tab', t: `terrain.tab_${tab}`, 'aria-controls': `terrain-pane-${tab}` });
+      const button = h('button', {
+        type: 'button',
+        role: 'tab',
+        t: `terrain.tab_${tab}`,
+        'aria-controls': `terrain-pane-${tab}`,
+      });
       button.id = `terrain-tab-${tab}`;
       button.addEventListener('click', () => this.choose(tab));
       this.buttons[tab] = button;

@@ -16,7 +16,10 @@ import { Timeline } from 'fallline/terrain/timeline';
 const TOOLS = {
   orbit: ['M13.2 8a5.2 2.4 0 1 1-2-1.9', 'M8 2.8a2.4 5.2 0 1 1-1.9 2', 'M11.6 4.2l-.4 1.9 1.9.4'],
   drop: ['M8 2.6v6', 'M5.4 6.2 8 8.8l2.6-2.6', 'M3 13.2h10'],
-  scatter: ['M8 5.6a2.4 2.4 0 1 0 .01 0', 'M2.8 4.2v.01M13.2 4.2v.01M2.8 11.8v.01M13.2 11.8v.01M8 14v.01M8 2v.01'],
+  scatter: [
+    'M8 5.6a2.4 2.4 0 1 0 .01 0',
+    'M2.8 4.2v.01M13.2 4.2v.01M2.8 11.8v.01M13.2 11.8v.01M8 14v.01M8 2v.01',
+  ],
   inspect: ['M7 2.8a4.2 4.2 0 1 0 .01 0', 'M10.2 10.2l3.2 3.2'],
 };
 const TRAILS = ['M2.6 12.4c3 0 2.6-7 5.6-7 2 0 2 3 4 3', 'M13.4 8.4a.6.6 0 1 0 .01 0'];
@@ -42,7 +45,8 @@ export class Stage {
    * @param {Services} services
    * @param {Hands} hands
    * @param {{onselect: (racer: number) => void, onpoint: (racer: number) => void,
-   *   onscrub: (step: number) => void, ontrails: () => void, onhome: () => void, ontool: (tool: Tool) => void}} actions
+   *   onscrub: (step: number) => void, ontrails: () => void, onhome: () => void,
+   *   ontool: (tool: Tool) => void}} actions
    */
   constructor(services, hands, actions) {
     this.services = services;
@@ -52,7 +56,11 @@ export class Stage {
     /** @type {Tool} */
     this.tool = 'orbit';
     this.tools = /** @type {Record<Tool, HTMLButtonElement>} */ ({});
-    const tools = h('div', { class: 'toolbar', role: 'radiogroup', 'aria-label': services.t('terrain.tools') });
+    const tools = h('div', {
+      class: 'toolbar',
+      role: 'radiogroup',
+      'aria-label': services.t('terrain.tools'),
+    });
     tools.setAttribute('data-label', 'terrain.tools');
     for (const [name, paths] of /** @type {[Tool, string[]][]} */ (Object.entries(TOOLS))) {
       const one = h('button', { type: 'button', role: 'radio', label: `terrain.tool_${name}` }, icon(paths));
@@ -64,7 +72,11 @@ export class Stage {
       tools.append(one);
     }
     tools.addEventListener('keydown', (event) => this.arrowed(event));
-    this.trails = h('button', { type: 'button', label: 'terrain.trails', onclick: actions.ontrails }, icon(TRAILS));
+    this.trails = h(
+      'button',
+      { type: 'button', label: 'terrain.trails', onclick: actions.ontrails },
+      icon(TRAILS),
+    );
     const home = h('button', { type: 'button', label: 'terrain.home', onclick: actions.onhome }, icon(HOME));
     this.hint = h('p', { class: 'stage-hint' });
     this.bar = h('div', { class: 'colour-bar', 'aria-hidden': 'true' });
@@ -128,7 +140,9 @@ export class Stage {
   setBusy(what) {
     this.busy.hidden = what === null;
     if (what !== null) {
-      this.busy.textContent = this.services.t(BUSY.includes(what) ? `terrain.busy_${what}` : 'terrain.busy_start');
+      this.busy.textContent = this.services.t(
+        BUSY.includes(what) ? `terrain.busy_${what}` : 'terrain.busy_start',
+      );
     }
   }
 
@@ -179,7 +193,11 @@ export class Stage {
   speak(race, names, running) {
     const now = performance.now();
     const said = `${race.run} ${race.step}`;
-    if (race.standings.length && said !== this.said && now - this.spokenAt > (running ? SPEAK_RUNNING : SPEAK)) {
+    if (
+      race.standings.length &&
+      said !== this.said &&
+      now - this.spokenAt > (running ? SPEAK_RUNNING : SPEAK)
+    ) {
       this.said = said;
       this.spokenAt = now;
       this.description.textContent = this.legend.spoken(race, names);

@@ -40,7 +40,12 @@ export class SurfaceChoice {
       this.bounds[2],
       this.bounds[3],
     );
-    this.formula = h('div', { class: 'formula', role: 'group', tabindex: 0, label: 'terrain.surface_formula' });
+    this.formula = h('div', {
+      class: 'formula',
+      role: 'group',
+      tabindex: 0,
+      label: 'terrain.surface_formula',
+    });
     this.about = h('p', { class: 'note' });
     this.field = h(
       'div',
@@ -57,7 +62,14 @@ export class SurfaceChoice {
     });
     this.text.addEventListener('change', () => this.apply());
     this.bounds.forEach((box) => box.addEventListener('change', () => this.apply()));
-    this.element = section('terrain.surface', this.choice.element, this.field, this.window, this.formula, this.about);
+    this.element = section(
+      'terrain.surface',
+      this.choice.element,
+      this.field,
+      this.window,
+      this.formula,
+      this.about,
+    );
     /** What was asked for last. @type {{formula: string, bounds: number[]|null, surface: string|null}} */
     this.asked = { formula: '', bounds: null, surface: null };
   }

@@ -27,7 +27,11 @@ export class Timeline {
     this.marks = h('div', { class: 'forks', 'aria-hidden': 'true' });
     this.now = h('output', { class: 'now' });
     this.end = h('span', { class: 'end' });
-    this.rewind = h('button', { class: 'icon', label: 'terrain.rewind', onclick: () => this.ask(this.first) });
+    this.rewind = h('button', {
+      class: 'icon',
+      label: 'terrain.rewind',
+      onclick: () => this.ask(this.first),
+    });
     this.rewind.append(rewindIcon());
     this.onscrub = options.onscrub;
     this.element = h(
@@ -103,7 +107,10 @@ export class Timeline {
     range.max = String(Math.max(last, first + 1));
     range.value = String(step);
     range.disabled = last <= first;
-    range.setAttribute('aria-valuetext', this.services.t('terrain.step_of', { n: count(step), m: count(last) }));
+    range.setAttribute(
+      'aria-valuetext',
+      this.services.t('terrain.step_of', { n: count(step), m: count(last) }),
+    );
     range.style.setProperty('--p', `${(100 * (step - first)) / Math.max(1, last - first)}%`);
     this.now.textContent = count(step);
     this.end.textContent = count(last);
@@ -120,5 +127,9 @@ export class Timeline {
 }
 
 function rewindIcon() {
-  return svg('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, svg('path', { d: 'M4 3v10M13 3.5 6.5 8l6.5 4.5z' }));
+  return svg(
+    'svg',
+    { viewBox: '0 0 16 16', 'aria-hidden': 'true' },
+    svg('path', { d: 'M4 3v10M13 3.5 6.5 8l6.5 4.5z' }),
+  );
 }

@@ -3,6 +3,7 @@
 import { BasinMap, basinColours } from 'fallline/terrain/basins';
 import { facesOf } from 'fallline/terrain/marks';
 import { PER_RACER } from 'fallline/terrain/race';
+import { firstSetup } from 'fallline/terrain/setup';
 
 /** @typedef {import('fallline/terrain/view').TerrainView} TerrainView */
 /** @typedef {import('fallline/terrain/race').Surface} Surface */
@@ -23,6 +24,8 @@ export class Told {
     this.entered = '';
     /** Run and number of balls that the sentence tells of. */
     this.described = '';
+    /** Has a link been given up? */
+    this.fallen = false;
   }
 
   /** @param {Surface} surface @param {boolean} same */
@@ -210,7 +213,14 @@ export class Told {
   onerror(where, sentence) {
     const { view } = this;
     this.onbusy(null);
-    if (where === 'surface' && view.panel) {
+    if (!view.engine.race.surface && !this.fallen) {
+      // A link that asks for what is not there: what it says is shown, and a race that there is.
+      this.fallen = true;
+      Object.assign(view.engine.setup, firstSetup());
+      view.panel?.show(view.engine.setup);
+      view.engine.start();
+      view.services.fail(sentence);
+    } else if (where === 'surface' && view.panel) {
       view.panel.surface.complain(sentence);
     } else {
       view.services.fail(sentence);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The terrain view: optimizers race over a surface, seen from all sides, and may be disturbed at any time. */
+/** The terrain view: optimizers race over a surface, seen from all sides, and may be disturbed. */
 import { name_ } from 'fallline/dom';
 import { Attention } from 'fallline/terrain/attention';
 import { Deeds } from 'fallline/terrain/deeds';
@@ -55,7 +55,8 @@ export class TerrainView {
       tool: () => this.stage?.tool ?? 'orbit',
       choosing: () => this.deeds.choosing,
       ondrop: (/** @type {{x: number, y: number}} */ place) => deeds.drop(place),
-      onscatter: (/** @type {{x: number, y: number}} */ place, /** @type {number} */ radius) => deeds.scatter(place, radius),
+      onscatter: (/** @type {{x: number, y: number}} */ place, /** @type {number} */ radius) =>
+        deeds.scatter(place, radius),
       onhover: (/** @type {number} */ ball) => attention.look(ball),
       onpin: (/** @type {number} */ ball) => attention.pin(this.engine.race.place(ball)),
     };

@@ -267,9 +267,12 @@ class Shell {
   /** @param {KeyboardEvent} event */
   onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    const typing = target.closest?.('input, textarea, select, [contenteditable]');
+    // A slider has its own use for these keys, and none for the others.
+    const sliding = target.matches?.('input[type=range]') && /^(Arrow|Home|End|Page)/.test(event.key);
+    const typing = sliding || target.closest?.('input:not([type=range]), textarea, select, [contenteditable]');
     const pressing = event.key === ' ' && target.closest?.('button, summary, a');
-    if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) {
+    const elsewhere = event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]');
+    if (typing || pressing || elsewhere) {
       return;
     }
     if (event.key === '?') {

@@ -134,7 +134,6 @@ export class Attention {
       `${face.name} \u00b7 ${loss(ball.value)}${verdict}`,
       known ? race.normal(ball.place[0], ball.place[1]) : null,
     );
-    view.wake(200);
   }
 
   /** How the ball is looked at, for the inspector. */
@@ -156,7 +155,6 @@ export class Attention {
     view.side?.inspector.show(null, null);
     view.stage?.setTag('', null);
     view.both((picture) => picture.look(null, this.engine.race));
-    view.wake(200);
   }
 
   /** The computational graph of f where the ball is. */

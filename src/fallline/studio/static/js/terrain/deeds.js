@@ -80,7 +80,6 @@ export class Deeds {
     const { engine, told, services } = this.view;
     engine.setup.racers[racer].visible = visible;
     told.dress();
-    this.view.wake(300);
     services.touched();
   }
 
@@ -89,7 +88,6 @@ export class Deeds {
     this.view.trails = on;
     this.view.stage?.trails.setAttribute('aria-pressed', String(on));
     this.view.both((picture) => picture.showTrails(on));
-    this.view.wake(300);
     this.view.services.touched();
   }
 
@@ -108,7 +106,6 @@ export class Deeds {
     view.watch();
     view.paint();
     view.describe();
-    view.wake(300);
     view.services.touched();
   }
 

@@ -258,6 +258,7 @@ export class Engine {
     } else if (message.type === 'racers') {
       if (race.surface && message.run === race.run) {
         race.racers = this.remembered(message.racers);
+        this.follow(message.noise);
         listener.onracers();
       }
     } else if (message.type === 'forked') {
@@ -268,6 +269,25 @@ export class Engine {
     } else {
       listener.onmessage(message);
     }
+  }
+
+  /**
+   * After going back in time the numbers are those of then: the setup, and with it the link, follows.
+   * @param {number} noise
+   */
+  follow(noise) {
+    const { racers } = this.setup;
+    if (this.starting || this.waiting.size || racers.length !== this.race.racers.length) {
+      return;
+    }
+    this.setup.noise = noise ?? this.setup.noise;
+    this.race.racers.forEach((facts, index) => {
+      const own = racers[index];
+      own.rate = facts.honest && Math.abs(facts.rate / facts.honest - 1) < 1e-6 ? null : facts.rate;
+      own.decay = own.decay === null ? null : facts.decay;
+      const kept = Object.keys(own.settings).filter((name) => name in facts.settings);
+      own.settings = Object.fromEntries(kept.map((name) => [name, facts.settings[name].value]));
+    });
   }
 
   /**

@@ -32,7 +32,7 @@ export function shortcuts() {
 export function keyed(view, event) {
   const { engine, attention, stage } = view;
   const canvas = stage?.picture.canvas;
-  const turns = canvas !== undefined && document.activeElement === canvas;
+  const turns = canvas?.matches(':focus') ?? false;
   const arrows = /** @type {Record<string, [number, number]>} */ ({
     ArrowLeft: [-TURN, 0],
     ArrowRight: [TURN, 0],

@@ -6,7 +6,7 @@
  * @property {string} optimizer
  * @property {number|null} rate null for its own honest best, which the engine searches
  * @property {Record<string, number|boolean>} settings those that differ from the optimizer's own
- * @property {number} decay of the weights
+ * @property {number|null} decay of the weights; null for the optimizer's own
  * @property {boolean} visible
  */
 /** @typedef {[number, number, number, number, number]} Drop x, y, count, radius, step */
@@ -51,7 +51,7 @@ export const EXAMPLES = {
  * @returns {Racer}
  */
 export function racerOf(optimizer) {
-  return { optimizer, rate: null, settings: {}, decay: 0, visible: true };
+  return { optimizer, rate: null, settings: {}, decay: null, visible: true };
 }
 
 /** @returns {Setup} */
@@ -123,7 +123,7 @@ export function packed(setup) {
       o: racer.optimizer,
       ...(racer.rate === null ? {} : { r: racer.rate }),
       ...(Object.keys(racer.settings).length ? { s: racer.settings } : {}),
-      ...(racer.decay ? { d: racer.decay } : {}),
+      ...(racer.decay === null ? {} : { d: racer.decay }),
       ...(racer.visible ? {} : { v: 0 }),
     })),
     ...(setup.noise ? { noise: setup.noise } : {}),
@@ -186,7 +186,7 @@ function racerFrom(packed) {
     optimizer: packed.o,
     rate: typeof packed.r === 'number' && packed.r > 0 && Number.isFinite(packed.r) ? packed.r : null,
     settings: Object.fromEntries(/** @type {[string, number|boolean][]} */ (settings)),
-    decay: numberIn(packed.d, 0, 1e3, 0),
+    decay: typeof packed.d === 'number' && packed.d >= 0 && packed.d <= 1 ? packed.d : null,
     visible: packed.v !== 0,
   };
 }

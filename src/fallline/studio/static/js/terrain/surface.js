@@ -141,7 +141,7 @@ export class SurfaceChoice {
       this.text.removeAttribute('aria-invalid');
     }
     const column = /column (\d+)/.exec(sentence);
-    if (column && document.activeElement === this.text) {
+    if (column && this.text.matches(':focus')) {
       const place = Number(column[1]) - 1;
       this.text.setSelectionRange(place, Math.min(place + 1, this.text.value.length));
     }

@@ -57,14 +57,16 @@ export class Told {
     if (surface && view.stage) {
       view.both((picture) => picture.setSurface(surface, race, heights));
       view.stage.setScale();
-      view.wake(400);
     }
   }
 
   /** The racers are known, or their numbers have changed. */
   onracers() {
     const { view } = this;
-    const { race } = view.engine;
+    const { race, setup } = view.engine;
+    if (view.panel && !view.panel.noise.input.matches(':focus')) {
+      view.panel.noise.value = setup.noise;
+    }
     const names = race.names().join();
     if (names !== this.entered) {
       this.entered = names;
@@ -147,14 +149,12 @@ export class Told {
   /** @param {Float32Array[]} samples */
   ontrails(samples) {
     this.view.both((picture) => picture.scene.setTrails(samples));
-    this.view.wake(200);
   }
 
   /** @param {Float32Array} labels */
   onbasinmap(labels) {
     this.view.basinMap = new BasinMap(labels);
     this.view.paint();
-    this.view.wake(200);
   }
 
   /** @param {any} message */

@@ -42,7 +42,6 @@ export class TerrainView {
     this.seen = false;
     this.period = 33;
     this.moved = 0;
-    this.until = 0;
   }
 
   /** The parts are made when the view is first seen. */
@@ -151,7 +150,6 @@ export class TerrainView {
       this.engine.start();
     }
     this.both((picture) => picture.scene.resize());
-    this.wake(500);
     this.frame ??= requestAnimationFrame((now) => this.draw(now));
   }
 
@@ -209,7 +207,6 @@ export class TerrainView {
     this.both((picture) => picture.scene.setTheme(this.services.theme()));
     this.told.dress();
     this.side?.curves.retheme();
-    this.wake(300);
   }
 
   retranslate() {
@@ -271,11 +268,6 @@ export class TerrainView {
     }
   }
 
-  /** Draw for so many milliseconds, even if no frame comes. @param {number} milliseconds */
-  wake(milliseconds) {
-    this.until = Math.max(this.until === Infinity ? 0 : this.until, performance.now() + milliseconds);
-  }
-
   /** @param {number} now */
   draw(now) {
     this.frame = requestAnimationFrame((next) => this.draw(next));
@@ -285,12 +277,11 @@ export class TerrainView {
     }
     const still = this.services.reduced() || this.services.quality === 'low';
     const mix = still ? 1 : Math.min(1, (now - this.moved) / this.period);
-    if (now < this.until || now - this.moved < this.period + 100) {
-      if (stage.picture.scene.render(mix)) {
-        stage.placeTag();
-      }
-      side.picture.scene.render(mix);
+    // A scene draws only if it has changed.
+    if (stage.picture.scene.render(mix)) {
+      stage.placeTag();
     }
+    side.picture.scene.render(mix);
     side.curves.draw(now);
     stage.legend.measure(this.engine.race, now);
     stage.speak(this.engine.race, this.names(), this.engine.running);
@@ -298,7 +289,6 @@ export class TerrainView {
 
   /** The camera is on its way. */
   turned() {
-    this.wake(1500);
     this.services.touched();
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from pathlib import Path
@@ -67,14 +68,12 @@ def _table(data: str | None) -> Path | None:
     if data is None:
         return None
     from fallline.data.datasets import BUNDLED
-    from fallline.errors import FalllineError, nearest
+    from fallline.data.readers import read_table
 
     path = Path(data)
     if data in BUNDLED:
         return path
-    if not path.is_file():
-        known = nearest(data, BUNDLED) if len(path.parts) == 1 and not path.suffix else ""
-        raise FalllineError(f"There is no file {data!r}. {known}".strip())
+    read_table(data)
     return path.resolve()
 
 
@@ -84,6 +83,9 @@ def _listen(host: str, port: int | None) -> sockets.socket:
 
     from fallline.errors import FalllineError
 
+    if not host.strip():
+        # To the system this is every address, which is to be asked for in words.
+        raise FalllineError("--host is empty: give an address, such as 127.0.0.1.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in [PORT, 0] if port is None else [port]:
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -104,7 +106,7 @@ def _listen(host: str, port: int | None) -> sockets.socket:
 
 
 def _origin(host: str, port: int) -> str:
-    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
@@ -143,17 +145,29 @@ def run(studio: Studio, listener: sockets.socket, origin: str, *, browser: bool)
     def new_address() -> str:
         return f"{origin}/?token={studio.keys.new_token()}"
 
-    # The address is data: whoever reads stdout gets just that.
-    typer.echo(new_address())
-    screen.remark("The studio runs; Ctrl-C ends it, Enter prints another address.")
-    if browser:
-        threading.Thread(target=_open, args=(new_address(),), daemon=True).start()
-    # The engine is imported while the browser starts.
-    threading.Thread(target=_warm_up, daemon=True).start()
-    if sys.stdin is not None and sys.stdin.isatty():
-        threading.Thread(target=_on_enter, args=(new_address,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
+        # The address is data: whoever reads stdout gets just that.
+        typer.echo(new_address())
+        screen.remark("The studio runs; Ctrl-C ends it, Enter prints another address.")
+        if browser:
+            threading.Thread(target=_open, args=(new_address(),), daemon=True).start()
+        # The engine is imported while the browser starts.
+        threading.Thread(target=_warm_up, daemon=True).start()
+        if sys.stdin is not None and sys.stdin.isatty():
+            threading.Thread(target=_on_enter, args=(new_address,), daemon=True).start()
         server.run(sockets=[listener])
+    _leave()
+
+
+def _leave() -> None:
+    """End the process at once.
+
+    Python would wait for what is being compiled, ten seconds or more, or stop threads in the middle of
+    compiled code, which aborts.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _open(address: str) -> None:

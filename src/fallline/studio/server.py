@@ -199,8 +199,11 @@ async def _send(socket: WebSocket, session: Session, wake: asyncio.Event) -> Non
 
 
 async def _overflow(session: Session) -> None:
-    """Return when too much waits for a page that does not read: it could not even be told why."""
-    while not session.outbox.overflowed:
+    """Return when too much waits for a page that does not read, which could not even be told why.
+
+    Also when the session's thread has ended: the page then connects again.
+    """
+    while not (session.outbox.overflowed or session.ended):
         await asyncio.sleep(1)
 
 

@@ -36,6 +36,9 @@ MOST_WAITING = 2_000
 MOST_ROWS = 2_048
 """Rows of metrics that wait for a page; of more, every other one is given up."""
 
+LONGEST_SENTENCE = 2_000
+"""Characters of what is told of a mistake, which may repeat what the page sent."""
+
 _STOP: Any = object()
 
 
@@ -51,6 +54,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return plain(np.asarray(value).tolist())
+
+
+def _is_identity(value: Any) -> bool:
+    """Can this be the number of a question? It goes back with the answer, whatever it is."""
+    return value is None or (type(value) in (int, str) and len(str(value)) <= 100)
 
 
 class Outbox:
@@ -153,6 +161,10 @@ class Session:
         given: what the studio was started with.
         hello: makes the fields of the first message; called in the thread, as it may import JAX.
         notify: called when there is something to send, from any thread.
+
+    Attributes:
+        outbox: what waits to be sent.
+        ended: has the thread ended? Nothing will come from it any more.
     """
 
     def __init__(
@@ -167,8 +179,10 @@ class Session:
         self._views: dict[str, View] = {}
         self._messages: queue.Queue[Any] = queue.Queue(MOST_WAITING)
         self._seen: str | None = None
+        self._faulty = False
         self._due = 0.0
         self._stopped = False
+        self.ended = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="fallline-studio")
         self._thread.start()
 
@@ -202,11 +216,12 @@ class Session:
         finally:
             for view in self._views.values():
                 view.close()
+            self.ended = True
 
     def _next(self) -> Any:
         """The next message, or None when it is time for a tick."""
         view = self._views.get(self._seen or "")
-        interval = None if view is None else view.interval
+        interval = None if view is None or self._faulty else view.interval
         if interval is None:
             self._due = 0.0
             return self._messages.get()
@@ -221,16 +236,19 @@ class Session:
         now = time.perf_counter()
         # A late tick is not made up for: after a compilation the run goes on at its pace.
         self._due = max(self._due + (view.interval or 0.0), now)
-        seen, self._seen = self._seen, None
+        # What fails would fail again at every tick: it is left alone until the page says something.
+        self._faulty = True
         with self._complaining(view.name, None):
             view.tick()
-            # After a bug it is not seen: it would fail again at every tick.
-            self._seen = seen
+            self._faulty = False
 
     def _handle(self, fields: Mapping[str, Any]) -> None:
         name, kind, identity = fields.get("view"), fields.get("type"), fields.get("id")
         rest = {k: v for k, v in fields.items() if k not in ("view", "type", "id")}
-        with self._complaining(name, identity):
+        self._faulty = False
+        with self._complaining(name, identity if _is_identity(identity) else None):
+            if not _is_identity(identity):
+                raise FalllineError("The id of a message is a whole number or a short text.")
             if not isinstance(kind, str):
                 raise FalllineError("A message names its type.")
             if name == "session" and kind == "show":
@@ -259,5 +277,7 @@ class Session:
         else:
             return
         known = name if isinstance(name, str) and name in self._makers else "session"
+        if len(sentence) > LONGEST_SENTENCE:
+            sentence = sentence[:LONGEST_SENTENCE] + "…"
         fields = {"view": known, "type": "error", "message": sentence}
         self.outbox.text(fields if identity is None else {**fields, "id": identity})

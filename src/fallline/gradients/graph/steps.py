@@ -41,7 +41,8 @@ def _steps(graph: Graph) -> Iterator[Step]:
             if edge.derivative is None or node.derivative is None or kind == "constant":
                 continue
             before = totals.get(edge.source)
-            total = edge.derivative if before is None else before + edge.derivative
+            with np.errstate(all="ignore"):
+                total = edge.derivative if before is None else before + edge.derivative
             totals[edge.source] = total
             source = graph.nodes[edge.source]
             sentence = backward_sentence(graph.output.label, node, source, local, edge.derivative)

@@ -105,9 +105,10 @@ def read(message: Message, base: Settings) -> Settings:
     model = message.choice("model", MODELS, base.model)
     hidden = base.hidden
     if "hidden" in message:
-        hidden = tuple(
-            int(units) for units in message.numbers("hidden", MOST_LAYERS, 1, MOST_UNITS)
-        )
+        units = message.numbers("hidden", MOST_LAYERS, 1, MOST_UNITS)
+        if any(count != int(count) for count in units):
+            raise FalllineError("The units of each hidden layer must be a whole number.")
+        hidden = tuple(int(count) for count in units)
         if not hidden:
             raise FalllineError(
                 "A network needs at least one hidden layer; for none choose the line."

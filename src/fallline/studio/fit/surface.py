@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fallline.baselines import normal_equation
+from fallline.errors import FalllineError
 from fallline.studio.fit import looks
 
 if TYPE_CHECKING:
     from fallline.studio.fit.descent import Descent
+
+LARGEST = 1e15
+"""Of what a model sees and of its weights: sums of squares stay finite in single precision."""
 
 MARGIN = 1.3
 _UNLIKE = 30.0
@@ -31,8 +35,27 @@ def closed_form(run: Descent) -> tuple[np.ndarray, float]:
         settings.loss, 0.0
     )
     x, y = run.features.columns(run.points.x), run.features.target(run.points.y)
-    weights, bias = normal_equation(x, y, ridge=ridge)
+    # Of columns whose squares are 0 in double precision no weights are known: they are NaN.
+    with np.errstate(all="ignore"):
+        weights, bias = normal_equation(x, y, ridge=ridge)
     return weights, float(bias)
+
+
+def require_range(run: Descent) -> None:
+    """Are a run's numbers such that its loss can be computed in single precision?
+
+    Raises:
+        FalllineError: if they, or the weights of least squares, are too large or too small.
+    """
+    x, y = run.features.columns(run.points.x), run.features.target(run.points.y)
+    found = [x, y]
+    if run.settings.model != "network" and all(np.isfinite(part).all() for part in found):
+        found += [np.append(*closed_form(run))]
+    if not all(np.abs(part).max() <= LARGEST for part in found):
+        raise FalllineError(
+            "The numbers are too large or too small to be squared in single precision: standardize "
+            "them, or give them in other units."
+        )
 
 
 class Surface:

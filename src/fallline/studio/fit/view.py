@@ -25,7 +25,7 @@ from fallline.studio.fit.links import as_graph, as_terrain
 from fallline.studio.fit.points import Points, columns, listing, painted, pair, path_of, preset
 from fallline.studio.fit.script import script
 from fallline.studio.fit.settings import Settings, read
-from fallline.studio.fit.surface import Surface
+from fallline.studio.fit.surface import Surface, require_range
 from fallline.studio.view import View
 from fallline.studio.wire import FIT_STATE, FIT_SURFACE
 
@@ -91,7 +91,7 @@ class FitView(View):
             "csv": lambda m: {"name": "fallline-fit.csv", "text": self._csv()},
         }
         if kind not in handlers:
-            raise FalllineError(f"The fit view knows no message {kind!r}.")
+            raise FalllineError(f"The fit view knows no message {kind[:40]!r}.")
         return handlers[kind](message)
 
     # What is fitted.
@@ -193,9 +193,9 @@ class FitView(View):
             degree=settings.degree if settings.model == "polynomial" else 0,
             standardise=self._standardised(),
         )
-        self.run = run = Descent(
-            settings, features, self.points, settings.made_optimizer(settings.rate)
-        )
+        run = Descent(settings, features, self.points, settings.made_optimizer(settings.rate))
+        require_range(run)
+        self.run = run
         self._prepared, self._changed = False, time.perf_counter()
         self._can_paint = self.points.source is not None
         largest = looks.curvature(run) if settings.squared else np.nan

@@ -153,7 +153,8 @@ def in_shell(
 ) -> tuple[int, str]:
     """The exit code of a command and what it printed; with ``stops``, Ctrl-C once it is at work."""
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
+        # Ctrl-C is for the command, not for a shell that waits for it.
+        ["/bin/sh", "-c", f"exec {command}" if stops else command],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

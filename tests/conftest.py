@@ -29,11 +29,65 @@ LONGEST = [
 ]
 
 
-def pytest_collection_modifyitems(items):
+# Of these cross products every so-manieth case runs, all of them with ``--exhaustive``: what they cross is
+# tested elsewhere one by one, and together they take a third of an hour on two cores.
+SAMPLED = {
+    "tests/cli/test_kill.py::test_kill_and_resume": 2,
+    "tests/descent/test_line_search.py::test_armijo_s_condition_holds_at_every_step": 3,
+    "tests/descent/test_minimize.py::test_a_ball_among_many_goes_the_way_it_goes_alone": 3,
+    "tests/descent/test_minimize.py::test_the_default_reaches_a_minimum_from_the_classic_start": 3,
+    "tests/descent/test_range_test_on_real_tables.py::test_the_chosen_rate": 2,
+    "tests/descent/test_stationary.py::test_points_of_every_kind": 3,
+    "tests/descent/test_stationary.py::test_the_known_points_of_every_terrain": 3,
+    "tests/descent/test_sweep.py::test_every_optimizer_equals_train": 3,
+    "tests/descent/test_sweep.py::test_side_by_side_equals_one_by_one": 3,
+    "tests/jobs/test_fit.py::test_real_tables": 2,
+    "tests/store/test_folder.py::test_round_trip_of_every_kind_of_part": 3,
+    "tests/test_curvature.py::test_the_outermost_of_a_large_one_within_the_bound": 2,
+    "tests/test_graph.py::test_every_loss_on_a_small_network": 3,
+    "tests/test_optimizers.py::test_it_descends_a_parabola_and_rosenbrock_to_the_minimum": 3,
+    "tests/test_terrains.py::test_single_precision_is_enough": 3,
+}
+
+# Each of these takes more than half a minute, and what it does is also done by a test that is shorter.
+LEFT_OUT = (
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/explanation/gallery.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/compare-optimizers.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/race-on-a-terrain.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/first-model.md]",
+    "tests/test_tutorial.py::test_it_learns_mnist",
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--exhaustive",
+        action="store_true",
+        help="run all cases of the largest cross products, and the longest pages of the documentation",
+    )
+
+
+def pytest_report_header(config):
+    if not config.getoption("exhaustive"):
+        return "the largest cross products are sampled; --exhaustive runs all"
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
     def place(item) -> int:
         places = (i for i, path in enumerate(LONGEST) if item.nodeid.startswith(path))
         return next(places, len(LONGEST))
 
+    # Whoever names a test gets it.
+    named = any("::" in argument for argument in config.invocation_params.args)
+    if not config.getoption("exhaustive") and not named:
+        left = [item for item in items if item.nodeid in LEFT_OUT]
+        for name, every in SAMPLED.items():
+            cases = [item for item in items if item.nodeid.startswith(name)]
+            left += [item for i, item in enumerate(cases) if i % every]
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
     items.sort(key=place)
 
 

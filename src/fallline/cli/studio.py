@@ -179,12 +179,11 @@ def _open(address: str) -> None:
 
 def _warm_up() -> None:
     from fallline.descent.cache import use_compilation_cache
-    from fallline.studio import catalogue
-
-    use_compilation_cache()
+    from fallline.studio.catalogue import catalogue
     from fallline.studio.view import Given
 
-    catalogue.catalogue(Given())
+    use_compilation_cache()
+    catalogue(Given())
 
 
 def _on_enter(new_address: Any) -> None:

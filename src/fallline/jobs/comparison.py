@@ -10,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import polars as pl
+    from jaxtyping import Float
 
     from fallline.descent.sweep_result import SweepResult
     from fallline.jobs.compare import CompareConfig
@@ -153,10 +154,15 @@ def _reached(result: SweepResult, row: dict[str, Any], level: float) -> int | No
     if not (math.isfinite(row["median"]) and row["median"] <= level):
         return None
     curve = np.median(result.curves_of(row), axis=0)
-    above = np.flatnonzero(~(curve <= level))
     stride = max(part.steps for part in result.parts) / len(curve)
     # A point of the curve is the value before a step.
-    return round(stride * (above[-1] + 1)) if len(above) else 0
+    return round(stride * points_above(curve, level))
+
+
+def points_above(curve: Float[np.ndarray, " k"], level: float) -> int:
+    """How many points of a curve pass before it is at a level for good: all of them if it ends above it."""
+    above = np.flatnonzero(~(curve <= level))
+    return int(above[-1]) + 1 if len(above) else 0
 
 
 def entry_of(

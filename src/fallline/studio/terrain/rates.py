@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fallline.jobs.comparison import EQUAL
+from fallline.jobs.comparison import EQUAL, points_above
 from fallline.studio.terrain.balls import Balls, function_of
 
 if TYPE_CHECKING:
@@ -66,11 +66,8 @@ def _soonest(balls: Balls, places: np.ndarray, tried: tuple[float, ...]) -> floa
     if not lowest < begun:
         return None
     level = lowest + EQUAL * (begun - lowest)
-    above = ~(curves <= level)
-    # The first point from which on a curve stays low.
-    reached = curves.shape[1] - np.argmax(above[:, ::-1], axis=1)
-    reached = np.where(above.any(axis=1), reached, 0)
-    good = finite & ~above[:, -1]
+    reached = np.array([points_above(curve, level) for curve in curves])
+    good = finite & (reached < curves.shape[1])
     place = min(np.flatnonzero(good), key=lambda i: (reached[i], curves[i, -1]))
     return float(f"{tried[place]:.4g}")
 

@@ -34,6 +34,8 @@ def descend(
     resume: Snapshot | None = None,
     time_budget: float | None = None,
     spent: float = 0.0,
+    *,
+    every_epoch: bool = False,
 ) -> Run:
     """Run a problem to its end; see `train`; ``spent`` counts seconds that came before."""
     began = time.perf_counter()
@@ -52,6 +54,8 @@ def descend(
         while code == stopping.RUNNING and step < problem.steps and not reason:
             # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
             wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
+            if every_epoch:
+                wish = plan.steps - step % plan.steps
             epoch, first, end, epochs, closes = problem.portion(step, wish)
             if ordered[0] != epoch or ordered[1] < epochs:
                 order, ordered = problem.order(epoch, epochs), (epoch, epochs)
@@ -72,7 +76,7 @@ def descend(
             step = new_step
             spent_now = spent + now - began
             if callback and callback(
-                _progress(problem, recorder, step, seen / max(now - called, 1e-9), spent_now)
+                _progress(problem, recorder, carry, seen / max(now - called, 1e-9), spent_now)
             ):
                 reason = "interrupted"
             if interrupted():
@@ -105,6 +109,7 @@ def descend(
         final=final,
         best_epoch=best_epoch,
         seconds=seconds,
+        last={name: carry[name] for name in ("params", "state", "optimizer_state")},
     )
 
 
@@ -119,8 +124,9 @@ def _epochs_of(recorder: Recorder) -> int:
 
 
 def _progress(
-    problem: Problem, recorder: Recorder, step: int, pace: float, seconds: float
+    problem: Problem, recorder: Recorder, carry: Any, pace: float, seconds: float
 ) -> Progress:
+    step = int(carry["step"])
     newest = next((part[-1] for part in reversed(recorder.epochs) if len(part)), None)
     loss, validation = (newest[0], newest[1]) if newest is not None else (math.nan, math.nan)
     if newest is None and recorder.steps and len(recorder.steps[-1]):
@@ -136,6 +142,7 @@ def _progress(
         rows_per_second=pace,
         seconds=seconds,
         seconds_left=(problem.plan.rows_seen(problem.steps) - seen) / max(pace, 1e-9),
+        predictor=lambda: (_averaged(carry), carry["state"]),
     )
 
 
@@ -143,7 +150,8 @@ def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: floa
     """How the run ended, for a reader."""
     epoch = problem.plan.rows_seen(step) / problem.plan.rows
     where = f"after {epoch:.4g} of {problem.epochs:.4g} epochs"
-    monitored = "validation" if problem.validation is not None else "training"
+    validated = problem.validation is not None and not problem.shape.watched
+    monitored = "validation" if validated else "training"
     patience = float(problem.rules.patience)
     text = {
         "epochs": f"Ended as planned after {epoch:.4g} epochs.",

@@ -64,6 +64,9 @@ class Shape:
         capacity: epochs that one call can do at most.
         layers: record the norms of every leaf too.
         endless: nothing ends a run but its last step, so that many runs side by side keep in step.
+        padded: rows, and steps an epoch, are rounded up, so that tables of about one size share a program.
+            The rows that fill up have weight 0; see `rounded`.
+        watched: the validation rows are only watched; rules and schedules look at the training loss.
     """
 
     size: int
@@ -73,17 +76,42 @@ class Shape:
     capacity: int
     layers: bool = False
     endless: bool = False
+    padded: bool = False
+    watched: bool = False
 
     @staticmethod
-    def of(plan: BatchPlan, layers: bool = False) -> Shape:
+    def of(
+        plan: BatchPlan, layers: bool = False, padded: bool = False, watched: bool = False
+    ) -> Shape:
         """The shape for a plan: short epochs are done by many a call, long ones by parts."""
-        places = 1 if plan.full else plan.steps * plan.size
-        capacity = max(1, min(4096 // plan.steps, 2**18 // places))
-        return Shape(plan.size, plan.steps, plan.last, plan.full, capacity, layers)
+        size, steps, last = plan.size, plan.steps, plan.last
+        if padded:
+            size, steps = (rounded(size), 1) if plan.full else (size, rounded(steps))
+            last = size
+        places = 1 if plan.full else steps * size
+        capacity = max(1, min(4096 // steps, 2**18 // places))
+        return Shape(size, steps, last, plan.full, capacity, layers, padded=padded, watched=watched)
+
+
+def rounded(count: int) -> int:
+    """A count rounded up to a power of two or one and a half times one: at most half as much again.
+
+    Examples:
+        >>> [rounded(n) for n in (1, 3, 5, 9, 100, 150)]
+        [1, 3, 6, 12, 128, 192]
+    """
+    power = 1 << max(count - 1, 0).bit_length()
+    return 3 * power // 4 if power >= 4 and count <= 3 * power // 4 else power
 
 
 def start(
-    params: PyTree, state: PyTree, optimizer: Any, key: Key[Array, ""], *, keep_best: bool
+    params: PyTree,
+    state: PyTree,
+    optimizer: Any,
+    key: Key[Array, ""],
+    *,
+    keep_best: bool,
+    optimizer_state: PyTree | None = None,
 ) -> Carry:
     """Everything that changes from step to step, before the first one.
 
@@ -94,7 +122,7 @@ def start(
         "params": params,
         "state": state,
         "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer),
-        "optimizer_state": optimizer.init(params),
+        "optimizer_state": optimizer.init(params) if optimizer_state is None else optimizer_state,
         "previous": zeros_like(params),
         "previous_norm": jnp.zeros((), kind),
         "key": key,
@@ -177,6 +205,8 @@ def go_on(
     def step(e: Array, i: Array, carry: Carry, history: Any, size: int) -> tuple[Carry, Any]:
         batch, count = draw(e, i, size)
         key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
+        if shape.padded:
+            count = jnp.sum(batch.weights > 0).astype(kind)
         carry, record, layers = one_step(objective, carry, batch, key, count)
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
         if shape.endless:
@@ -211,7 +241,7 @@ def go_on(
             )
         carry, record = lax.cond(
             closes & on(carry),
-            functools.partial(close_epoch, objective, rules, validation),
+            functools.partial(close_epoch, objective, rules, validation, watched=shape.watched),
             lambda c: (c, jnp.full(len(EPOCH_FIELDS), jnp.nan, kind)),
             carry,
         )
@@ -277,7 +307,12 @@ def one_step(
 
 
 def close_epoch(
-    objective: Any, rules: Any, validation: Batch | None, carry: Carry
+    objective: Any,
+    rules: Any,
+    validation: Batch | None,
+    carry: Carry,
+    *,
+    watched: bool = False,
 ) -> tuple[Carry, Array]:
     """Validate, keep the best parameters, let schedules see the loss, check the stopping rules."""
     kind = carry["epoch_loss"].dtype
@@ -286,11 +321,14 @@ def close_epoch(
         "params": carry["optimizer"].averaged(carry["params"], carry["optimizer_state"]),
         "state": carry["state"],
     }
-    monitored, score = mean_loss, jnp.full((), jnp.nan, kind)
+    monitored = mean_loss
+    validated = score = jnp.full((), jnp.nan, kind)
     if validation is not None:
-        monitored, score = evaluate(objective, predictor["params"], predictor["state"], validation)
+        validated, score = evaluate(objective, predictor["params"], predictor["state"], validation)
+        monitored = mean_loss if watched else validated
     better = monitored < carry["best_value"]
-    since_best = jnp.where(better, 0, carry["since_best"] + 1)
+    progress = monitored < carry["best_value"] - rules.min_improvement
+    since_best = jnp.where(better & progress, 0, carry["since_best"] + 1)
     recent = jnp.roll(carry["recent"], -1).at[-1].set(mean_loss)
     gradient_norm = carry["epoch_gradient_norm"] / carry["epoch_rows"]
     optimizer = jax.tree.map(
@@ -315,7 +353,6 @@ def close_epoch(
     }
     if "best" in carry:
         new["best"] = lax.cond(better, lambda: predictor, lambda: carry["best"])
-    validated = monitored if validation is not None else jnp.full((), jnp.nan, kind)
     return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, validated, score)])
 
 

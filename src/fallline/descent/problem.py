@@ -47,12 +47,22 @@ class Problem:
     seed: int
     model: Model | None
     params: PyTree
+    state: PyTree = None
+    optimizer_state: PyTree = None
 
     def begin(self, optimizer: Any) -> Any:
         """The carry before the first step."""
         seed = np.uint32(self.seed % 2**32)
-        keep_best = self.validation is not None
-        return begin(self.model, self.params, optimizer, seed=seed, keep_best=keep_best)
+        keep_best = self.validation is not None and not self.shape.watched
+        return begin(
+            self.model,
+            self.params,
+            optimizer,
+            self.state,
+            self.optimizer_state,
+            seed=seed,
+            keep_best=keep_best,
+        )
 
     def reseeded(self, seed: int) -> Problem:
         """The same problem from another seed: initial parameters, row orders, dropout."""
@@ -112,9 +122,12 @@ class Problem:
         """The rows of some epochs on the device; None where every step sees all."""
         if self.plan.full:
             return None
-        orders = np.zeros((self.shape.capacity, self.plan.steps * self.plan.size), np.int32)
+        shape, rows = self.shape, self.plan.rows
+        # Places that no row takes: weight 0 by the mask of `Batch.take`, or by the row that fills up.
+        filler = rows if shape.padded else 0
+        orders = np.full((shape.capacity, shape.steps * shape.size), filler, np.int32)
         for e in range(count):
-            orders[e] = self.plan.order(epoch + e)
+            orders[e, :rows] = self.plan.order(epoch + e)[:rows]
         return jax.device_put(orders)
 
 
@@ -140,6 +153,11 @@ def pose(
     slope_tolerance: float | None = None,
     record: str = "steps",
     score: Callable[..., Any] | None = None,
+    state: PyTree | None = None,
+    optimizer_state: PyTree | None = None,
+    min_improvement: float | None = None,
+    pad_rows: bool = False,
+    monitor: str = "validation",
 ) -> tuple[Problem, losses.Loss | None]:
     """Check what a user asked for and bring it into the engine's form; see `train`."""
     penalties = {name: inputs.penalty(name, value) for name, value in (("l1", l1), ("l2", l2))}
@@ -148,6 +166,7 @@ def pose(
     stopping.positive("The patience", patience)
     stopping.positive("The gradient tolerance", gradient_tolerance, zero=True)
     stopping.positive("The slope tolerance", slope_tolerance, zero=True)
+    stopping.positive("The least improvement", min_improvement, zero=True)
     try:
         seed = operator.index(seed)
     except TypeError:
@@ -183,7 +202,8 @@ def pose(
         epochs = batches.default_epochs(plan)
     total = min(steps or math.inf, (epochs or math.inf) * plan.steps)
     if patience is None:
-        patience = math.inf if held_out is None else max(10, math.ceil(200 / plan.steps))
+        unwatched = held_out is None or monitor == "training"
+        patience = math.inf if unwatched else max(10, math.ceil(200 / plan.steps))
     chosen: Any = (
         optimizer_by_name(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
     )
@@ -197,34 +217,63 @@ def pose(
         optimizer = with_rate(optimizer, learning_rate)
     if params is not None:
         params = inputs.parameters(model, params)
+    if monitor not in ("validation", "training"):
+        raise FalllineError(
+            f"monitor must be 'validation' or 'training'; it was given {monitor!r}."
+        )
+    watched = monitor == "training" and held_out is not None
+    pad_rows = pad_rows and objective.weighted
+    if pad_rows:
+        # A mini-batch needs at least one row to fill up with.
+        training = inputs.padded(training, loop.rounded(count if plan.full else count + 1))
+        if held_out is not None:
+            held_out = inputs.padded(held_out, loop.rounded(inputs.count_rows(held_out)))
+    rules = Rules(
+        patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0), min_improvement or 0.0
+    )
     problem = Problem(
         objective=jax.tree.map(jnp.asarray, objective),
         optimizer=optimizer,
         data=training,
         validation=held_out if held_out is None else jax.device_put(held_out),
         plan=plan,
-        shape=Shape.of(plan, layers=record == "layers"),
-        rules=_rules(Rules(patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0))),
+        shape=Shape.of(plan, layers=record == "layers", padded=pad_rows, watched=watched),
+        rules=_rules(rules),
         steps=int(total),
         epochs=total / plan.steps,
         seed=seed,
         model=model if isinstance(model, Model) else None,
         params=params,
+        state=state,
+        optimizer_state=optimizer_state,
     )
     return problem, found_loss
 
 
 @functools.partial(jax.jit, static_argnames=("model", "keep_best"))
 def begin(
-    model: Model | None, params: PyTree, optimizer: Any, *, seed: Any, keep_best: bool
+    model: Model | None,
+    params: PyTree,
+    optimizer: Any,
+    state: PyTree | None = None,
+    optimizer_state: PyTree | None = None,
+    *,
+    seed: Any,
+    keep_best: bool,
 ) -> Any:
-    """The carry of a run before its first step, from its seed."""
+    """The carry of a run before its first step, from its seed and what it is to start from."""
     key = jax.random.PRNGKey(seed)
-    state: Any = {}
     if model is not None:
-        state = model.init_state()
+        state = model.init_state() if state is None else state
         params = model.init(jax.random.fold_in(key, 0)) if params is None else params
-    return loop.start(params, state, optimizer, jax.random.fold_in(key, 1), keep_best=keep_best)
+    return loop.start(
+        params,
+        {} if state is None else state,
+        optimizer,
+        jax.random.fold_in(key, 1),
+        keep_best=keep_best,
+        optimizer_state=optimizer_state,
+    )
 
 
 def _rules(rules: Rules) -> Rules:

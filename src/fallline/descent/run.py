@@ -13,6 +13,8 @@ import numpy as np
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import PyTree
     from numpy.typing import ArrayLike
 
@@ -54,6 +56,7 @@ class Progress:
         rows_per_second: measured over the last call.
         seconds: since the start of training.
         seconds_left: by the pace so far, if the run goes on to its last step.
+        predictor: gives parameters and untrained state as they are now; good only during the call.
     """
 
     step: int
@@ -65,6 +68,7 @@ class Progress:
     rows_per_second: float
     seconds: float
     seconds_left: float
+    predictor: Callable[[], tuple[PyTree, PyTree]] | None = None
 
 
 @functools.partial(jax.jit, static_argnames=("model",))
@@ -72,7 +76,9 @@ def _apply(model: Model, params: PyTree, state: PyTree, x: Any) -> Any:
     return model.apply(params, state, x)[0]
 
 
-def apply_in_blocks(model: Model, params: PyTree, state: PyTree, x: ArrayLike) -> np.ndarray:
+def apply_in_blocks(
+    model: Model, params: PyTree, state: PyTree, x: ArrayLike, block: int | None = None
+) -> np.ndarray:
     """The raw outputs of a model for any number of rows, some thousands at a time.
 
     Args:
@@ -80,18 +86,21 @@ def apply_in_blocks(model: Model, params: PyTree, state: PyTree, x: ArrayLike) -
         params: its parameters.
         state: its untrained state.
         x: features, (n, ...).
+        block: rows at a time. If given, fewer rows are filled up to as many, so that one program serves
+            any number of rows and a row's outputs never depend on how many others there are.
 
     Returns:
         Array of shape (n, outputs).
     """
     x = np.asarray(x)
-    if len(x) <= _BLOCK:
+    size = block or _BLOCK
+    if len(x) <= size and not block:
         return np.asarray(_apply(model, params, state, x))
     parts: list[np.ndarray] = []
-    for begin in range(0, len(x), _BLOCK):
-        part = x[begin : begin + _BLOCK]
+    for begin in range(0, len(x), size):
+        part = x[begin : begin + size]
         # One shape is one program: the last block is filled up with zeros and cut off again.
-        filled = np.zeros((_BLOCK, *x.shape[1:]), x.dtype)
+        filled = np.zeros((size, *x.shape[1:]), x.dtype)
         filled[: len(part)] = part
         parts.append(np.asarray(_apply(model, params, state, filled))[: len(part)])
     return np.concatenate(parts)
@@ -116,6 +125,8 @@ class Run:
         model: the model, or None for a user's objective.
         loss: the loss, or None for a user's objective.
         range_test: the learning rates tried and what came of them, or None.
+        last: parameters, untrained state and the optimizer's memory at the very end, by the names that
+            `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
     """
 
     params: PyTree
@@ -131,6 +142,7 @@ class Run:
     model: Model | None = None
     loss: Loss | None = None
     range_test: Any = None
+    last: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
     @property
     def steps(self) -> int:

@@ -32,11 +32,14 @@ class Rules:
         gradient_tolerance: stop when the gradient norm, averaged over the epoch, is below it.
         slope_tolerance: stop when the epoch's mean training loss falls by less than this share of
             itself an epoch, by a straight line through the last 10 epochs; negative for never.
+        min_improvement: by how much the monitored loss must fall below the best to count as better for
+            the patience.
     """
 
     patience: Any = float("inf")
     gradient_tolerance: Any = 0.0
     slope_tolerance: Any = -1.0
+    min_improvement: Any = 0.0
 
     def __post_init__(self) -> None:
         as_floats(self)

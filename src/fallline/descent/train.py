@@ -49,6 +49,12 @@ def train(
     keep: Callable[[Snapshot, float], None] | None = None,
     keep_every: float = 10.0,
     resume: Snapshot | None = None,
+    state: PyTree | None = None,
+    optimizer_state: PyTree | None = None,
+    min_improvement: float | None = None,
+    pad_rows: bool = False,
+    monitor: Literal["validation", "training"] = "validation",
+    every_epoch: bool = False,
 ) -> Run:
     """Train by gradient descent.
 
@@ -85,6 +91,16 @@ def train(
         keep: called with a `Snapshot` and the learning rate every ``keep_every`` seconds and at the end.
         keep_every: seconds.
         resume: a snapshot of the same run, to go on from; everything else must be the same.
+        state: what the model carries along untrained at the start, to go with ``params``.
+        optimizer_state: what the optimizer remembers at the start, from an earlier run's
+            ``optimizer_state``; for training that goes on with other data.
+        min_improvement: by how much the monitored loss must fall below the best to count as better for
+            the patience.
+        pad_rows: round the number of rows up with rows of weight 0, so that tables of about one size
+            share one compiled program, at the price of up to half as much work a step at full batch.
+        monitor: which loss the patience, schedules that look, and the choice of the parameters go by;
+            with "training", validation rows are only watched.
+        every_epoch: call ``callback`` at the end of each epoch instead.
 
     Returns:
         The run. The same seed on the same machine gives the same bits, however often it was
@@ -114,6 +130,11 @@ def train(
         slope_tolerance=slope_tolerance,
         record=record,
         score=score,
+        state=state,
+        optimizer_state=optimizer_state,
+        min_improvement=min_improvement,
+        pad_rows=pad_rows,
+        monitor=monitor,
     )
     stopping.positive("The time budget", time_budget)
     range_test, began = None, time.perf_counter()
@@ -125,7 +146,9 @@ def train(
         range_test = find_learning_rate(problem)
         problem.optimizer = with_rate(problem.optimizer, range_test.learning_rate)
     spent = time.perf_counter() - began
-    run = descend(problem, callback, keep, keep_every, resume, time_budget, spent)
+    run = descend(
+        problem, callback, keep, keep_every, resume, time_budget, spent, every_epoch=every_epoch
+    )
     run.model = model if isinstance(model, Model) else None
     run.loss = found_loss
     run.range_test = range_test

@@ -16,15 +16,19 @@ class Linear(Model):
         inputs: features an example.
         outputs: numbers predicted for an example.
         initialiser: zeros by default; every loss here is convex in the weights, so any start will do.
+        bias: add $b$; without it the plane goes through the origin.
     """
 
     initialiser: str
+    bias: bool
 
-    def __init__(self, inputs: int, outputs: int = 1, init: str = "zeros") -> None:
+    def __init__(
+        self, inputs: int, outputs: int = 1, init: str = "zeros", bias: bool = True
+    ) -> None:
         """Describe the model; ``init`` is an initialiser's name."""
-        self._set(inputs=inputs, outputs=outputs, initialiser=init)
+        self._set(inputs=inputs, outputs=outputs, initialiser=init, bias=bias)
 
     @property
     def layers(self) -> Sequential:
         """The one layer."""
-        return Sequential((("affine1", Affine(self.inputs, self.outputs, self.initialiser)),))
+        return Sequential((("affine1", Affine(self.inputs, self.outputs, self.initialiser, self.bias)),))

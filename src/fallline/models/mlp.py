@@ -9,7 +9,9 @@ from fallline.models.base import Model
 from fallline.models.layers import Activation, Affine, BatchNorm, Dropout, Layer, Sequential
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from jaxtyping import Array
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -23,14 +25,15 @@ class MLP(Model):
         inputs: features an example.
         hidden: units of each hidden layer.
         outputs: numbers predicted for an example.
-        activation: a name in `fallline.models.layers.ACTIVATIONS`.
+        activation: a name in `fallline.models.layers.ACTIVATIONS`, or a function of your own, which
+            works on every element alike and cannot be kept on disk.
         batch_norm: normalise each hidden layer's input to its activation.
         dropout: the share of hidden units dropped in training, in [0, 1).
         initialiser: an initialiser's name, or "auto" for the one that suits the activation.
     """
 
     hidden: tuple[int, ...]
-    activation: str
+    activation: str | Callable[[Array], Array]
     batch_norm: bool
     dropout: float
     initialiser: str
@@ -40,7 +43,7 @@ class MLP(Model):
         inputs: int,
         hidden: Sequence[int] | int = (128, 64),
         outputs: int = 1,
-        activation: str = "relu",
+        activation: str | Callable[[Array], Array] = "relu",
         batch_norm: bool = False,
         dropout: float = 0.0,
         init: str = "auto",
@@ -60,6 +63,9 @@ class MLP(Model):
     @property
     def layers(self) -> Sequential:
         """The layers in order, named affine1, norm1, relu1, dropout1, affine2, ..."""
+        called = self.activation
+        if callable(called):
+            called = getattr(called, "__name__", "activation").strip("<>")
         layers: list[tuple[str, Layer]] = []
         width = self.inputs
         before = self.initialiser
@@ -69,7 +75,7 @@ class MLP(Model):
             layers.append((f"affine{i}", Affine(width, units, before)))
             if self.batch_norm:
                 layers.append((f"norm{i}", BatchNorm(units)))
-            layers.append((f"{self.activation}{i}", Activation(self.activation)))
+            layers.append((f"{called}{i}", Activation(self.activation)))
             if self.dropout:
                 layers.append((f"dropout{i}", Dropout(self.dropout)))
             width = units

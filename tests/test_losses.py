@@ -18,14 +18,19 @@ from fallline.losses import (
     binary_cross_entropy,
     by_name,
     cross_entropy,
+    epsilon_insensitive,
     half_squared_error,
     hinge,
     huber,
     log_cosh,
+    modified_huber,
+    perceptron,
     poisson,
     quantile,
     softmax_cross_entropy,
+    squared_epsilon_insensitive,
     squared_error,
+    squared_hinge,
 )
 
 N, K = 6, 3
@@ -33,6 +38,8 @@ REGRESSION = [name for name, loss in LOSSES.items() if loss.task == "regression"
 # One column a class; every other loss compares a prediction with a target of the same shape.
 BY_CLASS = [n for n, loss in LOSSES.items() if loss.task == "classification" and not loss.binary]
 ELEMENTWISE = [name for name in LOSSES if name not in BY_CLASS]
+# Of a margin: one output for two classes, or one column a class.
+BY_MARGIN = [name for name in ELEMENTWISE if LOSSES[name].binary and LOSSES[name].link is None]
 ON_PROBABILITIES = ["cross_entropy"]
 CAN_BE_NEGATIVE = ["poisson"]  # its constant log y! is left out
 
@@ -40,7 +47,7 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
 by_class = pytest.mark.parametrize("name", BY_CLASS)
 
-# No residual at a kink (0, or 1 for huber) and no margin of 1.
+# No residual at a kink (0, 1 for huber, 0.1 for epsilon) and no margin of -1, 0 or 1.
 RAW = np.array([0.3, -0.7, 2.5, -3.2, 0.05, 1.4])
 TARGETS = np.array([0.5, 0.6, -0.4, 1.1, 2.2, -1.7])
 KINKS = np.array([0.0, 1.0, -1.0, 2.0, 0.0, 1.0])
@@ -196,7 +203,7 @@ def test_a_loss_knows_its_name_its_task_and_its_link(name):
 @elementwise
 def test_the_link_is_where_the_expected_loss_is_lowest(name, x64):
     link = LOSSES[name].link
-    if link is None or name in ("absolute_error", "quantile"):
+    if link is None or name in ("absolute_error", "quantile", "epsilon_insensitive"):
         pytest.skip("its best constant is no mean")
     target = 0.3
     z = jnp.linspace(-4, 4, 80_001)
@@ -239,7 +246,7 @@ def test_shapes_that_do_not_fit_are_named_in_a_sentence(name, prediction, target
     assert sentence.endswith("one target for each prediction.")
 
 
-@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if n != "hinge"])
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if n not in BY_MARGIN])
 def test_the_loss_of_several_outputs_is_their_mean(name):
     predictions, targets = example(name)
     table = LOSSES[name].function(predictions.reshape(3, 2), targets.reshape(3, 2))
@@ -301,6 +308,19 @@ def test_whole_number_scores_do_not_cut_the_rows_of_probabilities(name):
         (hinge, 0.3, 0.0, 1.3),
         (hinge, 0.3, -1.0, 1.3),
         (hinge, 1.3, 1.0, 0.0),
+        (squared_hinge, 0.3, 1.0, 0.49),
+        (squared_hinge, 2.5, 0.0, 12.25),
+        (squared_hinge, 1.3, 1.0, 0.0),
+        (modified_huber, 0.3, 1.0, 0.49),
+        (modified_huber, 2.5, 0.0, 10.0),
+        (modified_huber, -1.0, 1.0, 4.0),
+        (modified_huber, 1.3, 1.0, 0.0),
+        (perceptron, 0.3, 1.0, 0.0),
+        (perceptron, 0.3, -1.0, 0.3),
+        (epsilon_insensitive, 1.05, 1.0, 0.0),
+        (epsilon_insensitive, 1.0, 3.0, 1.9),
+        (squared_epsilon_insensitive, 1.05, 1.0, 0.0),
+        (squared_epsilon_insensitive, 1.0, 3.0, 3.61),
     ],
 )
 def test_a_value_is_that_of_the_formula(function, prediction, target, value, x64):
@@ -316,17 +336,76 @@ def test_huber_and_quantile_take_their_parameter(x64):
     np.testing.assert_allclose(quantile(3 * one, one, q=0.9), 0.2, rtol=1e-14)
 
 
-def test_hinge_of_several_classes_is_the_margin_to_the_best_rival():
-    scores = jnp.array([[2.0, 0.5, -1.0], [2.0, 1.5, -1.0], [0.0, 0.0, 3.0]])
-    np.testing.assert_allclose(hinge(scores, jnp.array([0, 0, 1])), [0.0, 0.5, 4.0])
+def test_an_epsilon_of_zero_is_the_plain_loss(x64):
+    z, y = example("absolute_error")
+    np.testing.assert_array_equal(epsilon_insensitive(z, y, epsilon=0.0), absolute_error(z, y))
+    np.testing.assert_array_equal(squared_epsilon_insensitive(z, y, 0.0), squared_error(z, y))
+
+
+SCORES = jnp.array([[2.0, 0.5, -1.0], [2.0, 1.5, -1.0], [0.0, 0.0, 3.0], [1.0, 2.0, 0.0]])
+OWN = jnp.array([0, 0, 1, 0])  # margins 1.5, 0.5, -3 and -1
+
+
+@pytest.mark.parametrize(
+    ("function", "values"),
+    [
+        (hinge, [0.0, 0.5, 4.0, 2.0]),
+        (squared_hinge, [0.0, 0.25, 16.0, 4.0]),
+        (modified_huber, [0.0, 0.25, 12.0, 4.0]),
+        (perceptron, [0.0, 0.0, 3.0, 1.0]),
+    ],
+)
+def test_the_margin_of_several_classes_is_the_lead_over_the_best_rival(function, values):
+    assert function.__name__ in BY_MARGIN
+    np.testing.assert_allclose(function(SCORES, OWN), values)
+    np.testing.assert_allclose(function(SCORES, OWN[:, None]), values)
+    # Two columns are two classes by their difference.
+    two = function(SCORES[:, :2], OWN)
+    np.testing.assert_allclose(two, function(SCORES[:, 1] - SCORES[:, 0], OWN))
     with pytest.raises(FalllineError, match="class indices"):
-        hinge(scores, jnp.ones((3, 3)))
+        function(SCORES, jnp.ones(SCORES.shape))
 
 
-def test_hinge_reads_zero_and_minus_one_as_the_same_class():
+@pytest.mark.parametrize("name", BY_MARGIN)
+def test_zero_and_minus_one_are_the_same_class(name):
     scores = jnp.asarray(RAW)
     signs = jnp.array([1, -1, 1, -1, -1, 1])
-    np.testing.assert_array_equal(hinge(scores, signs), hinge(scores, (signs + 1) // 2))
+    function = LOSSES[name].function
+    np.testing.assert_array_equal(function(scores, signs), function(scores, (signs + 1) // 2))
+
+
+@pytest.mark.parametrize("name", BY_MARGIN)
+def test_weights_that_start_at_zero_leave_it(name):
+    """Equal scores are a mistake to every loss of a margin; the class's own score goes up."""
+    single = jax.grad(summed(name, jnp.array([0, 1])))(jnp.zeros(2))
+    assert single[1] <= -1.0
+    assert single[0] >= 1.0
+    table = jax.grad(summed(name, jnp.array([0, 2])))(jnp.zeros((2, K)))
+    expected = single[0] * np.array([[-1, 0.5, 0.5], [0.5, 0.5, -1]])
+    np.testing.assert_allclose(table, expected)
+
+
+def test_a_score_that_is_no_number_is_no_loss_of_zero():
+    for name in [*BY_MARGIN, "epsilon_insensitive", "squared_epsilon_insensitive"]:
+        assert np.isnan(LOSSES[name].function(jnp.array([jnp.nan]), jnp.ones(1)))
+
+
+def test_modified_huber_is_lowest_at_twice_the_probability_less_one(x64):
+    z = jnp.linspace(-2, 2, 4_001)
+    ones, zeros = (modified_huber(z, jnp.full(z.shape, y)) for y in (1, 0))
+    for p in (0.05, 0.5, 0.8):
+        best = z[jnp.argmin(p * ones + (1 - p) * zeros)]
+        np.testing.assert_allclose(best, 2 * p - 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", BY_MARGIN)
+@pytest.mark.parametrize("share", [(0.4, 0.35, 0.25), (0.5, 0.3, 0.2)])
+def test_no_class_above_a_half_leaves_equal_scores_the_best(name, share, rng):
+    """Why columns of scores give no probabilities: all of these shares have the same best scores."""
+    scores = jnp.asarray(np.concatenate([np.zeros((1, 3)), rng.normal(0, 1, (200, 3))]))
+    function = LOSSES[name].function
+    expected = sum(s * function(scores, jnp.full(201, k)) for k, s in enumerate(share))
+    assert float(jnp.min(expected)) >= float(expected[0]) - 1e-6
 
 
 @by_class
@@ -402,13 +481,34 @@ def test_a_loss_is_found_by_its_name(name):
 
 def test_a_parameter_may_follow_the_name():
     residual = jnp.array([4.0]), jnp.array([1.0])
-    for name, expected in [("huber:2", 4.0), ("quantile:0.25", 2.25)]:
+    for name, expected in [
+        ("huber:2", 4.0),
+        ("quantile:0.25", 2.25),
+        ("epsilon_insensitive:0.5", 2.5),
+        ("epsilon_insensitive:0", 3.0),
+        ("squared_epsilon_insensitive:1", 4.0),
+    ]:
         loss = by_name(name)
         assert loss.name == name
         assert loss.task == "regression"
         np.testing.assert_allclose(loss.function(*residual), expected)
     clipped = by_name("cross_entropy:0.1").function(jnp.array([[1.0, 0.0]]), jnp.array([1]))
     np.testing.assert_allclose(clipped, -math.log(0.1), rtol=1e-6)
+
+
+def test_the_same_name_is_the_same_object_and_is_traced_once():
+    traced = []
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def objective(function, z):
+        traced.append(function)
+        return jnp.sum(function(z, jnp.zeros(N)))
+
+    for name in ["huber:3", "huber:4", "huber:3", "quantile:0.3", "huber:4", "quantile:0.3"]:
+        assert by_name(name) is by_name(name)
+        jax.eval_shape(functools.partial(objective, by_name(name).function), jnp.zeros(N))
+    assert len(traced) == 3
+    assert by_name("huber:3") is not by_name("huber:4")
 
 
 @pytest.mark.parametrize(
@@ -425,6 +525,10 @@ def test_a_parameter_may_follow_the_name():
         ("quantile:-0.5", "between 0 and 1"),
         ("quantile:nan", "between 0 and 1"),
         ("cross_entropy:2", "between 0 and 1"),
+        ("perceptron:1", "takes no parameter"),
+        ("epsilon_insensitive:-0.1", "at least 0"),
+        ("epsilon_insensitive:inf", "finite"),
+        ("squared_epsilon_insensitive:nan", "at least 0"),
     ],
 )
 def test_a_wrong_name_or_parameter_is_answered_with_a_sentence(name, words):

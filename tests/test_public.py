@@ -21,6 +21,7 @@ NAMES = [
     "averages",
     "baselines",
     "check_gradient",
+    "estimators",
     "expressions",
     "fit",
     "gradients",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fallline import (
         averages,
         baselines,
+        estimators,
         expressions,
         gradients,
         losses,
@@ -44,6 +45,7 @@ __all__ = [
     "averages",
     "baselines",
     "check_gradient",
+    "estimators",
     "expressions",
     "fit",
     "gradients",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -36,7 +37,7 @@ class Loss:
         task: "regression" or "classification".
         binary: for two classes by one output (the target is 0 or 1).
         link: raw model output -> mean (regression) or probabilities (classification);
-            None where the output has no such reading (hinge).
+            None where the output has no such reading (the losses of a margin, such as hinge).
         scale_free: the target may be standardised before training.
     """
 
@@ -46,6 +47,16 @@ class Loss:
     binary: bool = False
     link: Callable[[Array], Array] | None = None
     scale_free: bool = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its name: the functions of JAX behind it do not pickle."""
+        try:
+            known = by_name(self.name)
+        except FalllineError:
+            known = None
+        if known == self:
+            return by_name, (self.name,)
+        return Loss, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
 LOSSES: dict[str, Loss] = {}
@@ -179,6 +190,41 @@ def quantile(
     return _per_example(jnp.maximum(q * r, (q - 1.0) * r))
 
 
+@_loss("regression", link=_same)
+def epsilon_insensitive(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"], epsilon: float = 0.1
+) -> Float[Array, " n"]:
+    r"""The loss of support-vector regression, $\max(0, |z - y| - \varepsilon)$.
+
+    Args:
+        prediction: $z$.
+        target: $y$.
+        epsilon: $\varepsilon \ge 0$, the error that costs nothing, in the units of $y$ as the loss
+            is given it (standardised in ``fallline.fit``). With 0 it is the absolute error.
+
+    Reference: Smola & Schölkopf, "A tutorial on support vector regression", Stat. Comput. 14 (2004).
+    """
+    z, y = _pair(prediction, target)
+    return _per_example(jax.nn.relu(jnp.abs(z - y) - epsilon))
+
+
+@_loss("regression", link=_same)
+def squared_epsilon_insensitive(
+    prediction: Float[Array, "n *k"], target: Float[Array, "n *k"], epsilon: float = 0.1
+) -> Float[Array, " n"]:
+    r"""The error beyond $\varepsilon$, squared: $\max(0, |z - y| - \varepsilon)^2$, with no factor 1/2.
+
+    Args:
+        prediction: $z$.
+        target: $y$.
+        epsilon: $\varepsilon \ge 0$, as in ``epsilon_insensitive``. With 0 it is the squared error.
+
+    Reference: Ho & Lin, "Large-scale linear support vector regression", JMLR 13 (2012).
+    """
+    z, y = _pair(prediction, target)
+    return _per_example(jnp.square(jax.nn.relu(jnp.abs(z - y) - epsilon)))
+
+
 @_loss("regression", link=jnp.exp, scale_free=False)
 def poisson(prediction: Float[Array, "n *k"], target: Float[Array, "n *k"]) -> Float[Array, " n"]:
     r"""Poisson's negative log-likelihood of counts, $e^z - y z$, less the constant $\log y!$.
@@ -274,33 +320,129 @@ def cross_entropy(
     return -jnp.sum(target.astype(log_p.dtype) * log_p, axis=-1)
 
 
-@_loss("classification", binary=True)
-def hinge(
-    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
-) -> Float[Array, " n"]:
-    r"""The hinge loss of support-vector machines.
+def _short_of_margin(wanted: float, prediction: Array, target: Array) -> Array:
+    r"""By how much the margin m falls short of the one wanted, wanted - m.
 
-    Two classes: $\max(0, 1 - s z)$ with $s = \pm 1$. Several (Crammer & Singer, JMLR 2, 2001):
-    $\max(0, 1 + \max_{j \ne y} z_j - z_y)$.
-
-    Args:
-        prediction: scores, shape (n,), (n, 1), or (n, k) with one column a class.
-        target: for two classes 0/1 or -1/+1, for several the class index; shape (n,).
+    Two classes: $m = s z$ with $s = \pm 1$. Several (Crammer & Singer, JMLR 2, 2001):
+    $m = z_y - \max_{j \ne y} z_j$.
     """
     prediction = _real(prediction)
     if prediction.ndim == 2 and prediction.shape[1] > 1:
         indices, target = _one_hot_or_rows(prediction, target)
         if not indices:
-            raise FalllineError("hinge needs class indices as targets, not rows of probabilities.")
+            raise FalllineError(
+                "This loss needs class indices as targets, not rows of probabilities."
+            )
         own = jax.nn.one_hot(target, prediction.shape[1], dtype=bool)
         rival = jnp.max(jnp.where(own, -jnp.inf, prediction), axis=-1)
-        return jax.nn.relu(1.0 + rival - _pick(prediction, target))
+        return wanted + rival - _pick(prediction, target)
     z, y = _pair(prediction, target)
-    return _per_example(jax.nn.relu(1.0 - jnp.where(y > 0, 1.0, -1.0).astype(z.dtype) * z))
+    return wanted - jnp.where(y > 0, 1.0, -1.0).astype(z.dtype) * z
+
+
+@_loss("classification", binary=True)
+def hinge(
+    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""The hinge loss of support-vector machines, $\max(0, 1 - m)$.
+
+    The margin $m$ of two classes is $s z$ with $s = \pm 1$; of several (Crammer & Singer, JMLR 2,
+    2001) it is $z_y - \max_{j \ne y} z_j$, the lead over the best rival.
+
+    Args:
+        prediction: scores, shape (n,), (n, 1), or (n, k) with one column a class.
+        target: for two classes 0/1 or -1/+1, for several the class index; shape (n,).
+    """
+    return _per_example(jax.nn.relu(_short_of_margin(1.0, prediction, target)))
+
+
+@_loss("classification", binary=True)
+def squared_hinge(
+    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""The hinge loss squared, $\max(0, 1 - m)^2$, with no factor 1/2: no kink, and dearer outliers.
+
+    Args:
+        prediction: scores, as for ``hinge``, which says what $m$ is.
+        target: as for ``hinge``.
+
+    Reference: Chang, Hsieh & Lin, "Coordinate descent method for large-scale L2-loss linear
+    support vector machines", JMLR 9 (2008).
+    """
+    return _per_example(jnp.square(jax.nn.relu(_short_of_margin(1.0, prediction, target))))
+
+
+@_loss("classification", binary=True)
+def modified_huber(
+    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""The squared hinge with a straight line for what is far on the wrong side.
+
+    $$\max(0, 1 - m)^2 \text{ if } m \ge -1, \text{ else } -4m$$
+
+    For one output the expected loss is lowest at $z = 2p - 1$, so $(\mathrm{clip}(z, -1, 1) + 1)/2$
+    estimates $p$. Several columns tell no probabilities (where none is above 1/2, equal scores are
+    best), so there is no link.
+
+    Args:
+        prediction: scores, as for ``hinge``, which says what $m$ is.
+        target: as for ``hinge``.
+
+    Reference: Zhang, "Solving large scale linear prediction problems using stochastic gradient
+    descent algorithms", ICML 2004.
+    """
+    short = jax.nn.relu(_short_of_margin(1.0, prediction, target))
+    # One expression for both parts, as in `huber`: no part overflows where the other is meant.
+    inner = jnp.minimum(short, 2.0)
+    return _per_example(inner * (2.0 * short - inner))
+
+
+@_loss("classification", binary=True)
+def perceptron(
+    prediction: Float[Array, "n *k"], target: Float[Array, " n"] | Int[Array, " n"]
+) -> Float[Array, " n"]:
+    r"""The perceptron's loss, $\max(0, -m)$: only mistakes cost, and a right answer needs no lead.
+
+    Its derivative at $m = 0$ is that of a mistake, -1, as in the perceptron's rule.
+
+    Args:
+        prediction: scores, as for ``hinge``, which says what $m$ is.
+        target: as for ``hinge``.
+
+    References: Rosenblatt, "The perceptron", Psychol. Rev. 65 (1958); several classes: Crammer &
+    Singer, "Ultraconservative online algorithms for multiclass problems", JMLR 3 (2003).
+    """
+    short = _short_of_margin(0.0, prediction, target)
+    # relu has no slope at 0, and weights that start at 0 would never leave it.
+    return _per_example(jnp.where(short < 0, 0.0, short))
+
+
+_ALLOWED: dict[str, Callable[[float], bool]] = {
+    "above 0": lambda v: v > 0,
+    "finite and at least 0": lambda v: 0 <= v < math.inf,
+    "between 0 and 1": lambda v: 0 < v < 1,
+}
+# What may follow a loss's name and a colon: a parameter and its values, in words of _ALLOWED.
+_PARAMETERS = {
+    "huber": ("delta", "above 0"),
+    "quantile": ("q", "between 0 and 1"),
+    "epsilon_insensitive": ("epsilon", "finite and at least 0"),
+    "squared_epsilon_insensitive": ("epsilon", "finite and at least 0"),
+    "cross_entropy": ("clip", "between 0 and 1"),
+}
+
+
+@functools.lru_cache
+def _with_parameter(loss: Loss, name: str, parameter: str, value: float) -> Loss:
+    """The loss with its parameter bound; kept, for jit compiles again for another function."""
+    function = functools.partial(loss.function, **{parameter: value})
+    return dataclasses.replace(loss, name=name, function=function)
 
 
 def by_name(name: str) -> Loss:
     """Find a loss by its name, optionally with its parameter: ``"huber"``, ``"quantile:0.9"``.
+
+    The same name gives the same object, so what was compiled for it is found again.
 
     Raises:
         FalllineError: if there is no such loss, or it takes no parameter, or not that value.
@@ -309,15 +451,13 @@ def by_name(name: str) -> Loss:
     loss = lookup("loss", LOSSES, bare)
     if not value:
         return loss
-    parameter = {"huber": "delta", "quantile": "q", "cross_entropy": "clip"}.get(bare)
-    if parameter is None:
+    if bare not in _PARAMETERS:
         raise FalllineError(f"The loss {bare!r} takes no parameter; it was given {value!r}.")
+    parameter, words = _PARAMETERS[bare]
     try:
         number = float(value)
     except ValueError:
         raise FalllineError(f"In {name!r}, {parameter} must be a number.") from None
-    if not number > 0 or (bare in ("quantile", "cross_entropy") and number >= 1):
-        allowed = "above 0" if bare == "huber" else "between 0 and 1"
-        raise FalllineError(f"In {name!r}, {parameter} must be {allowed}.")
-    function = functools.partial(loss.function, **{parameter: number})
-    return dataclasses.replace(loss, name=name, function=function)
+    if not _ALLOWED[words](number):
+        raise FalllineError(f"In {name!r}, {parameter} must be {words}.")
+    return _with_parameter(loss, name, parameter, number)

@@ -190,9 +190,10 @@ def pose(
         objective = UserObjective(model, alone, **penalties)
         rows = Batch(jax.tree.map(inputs.numeric, data))
     training, held_out = inputs.hold_out(rows, validation, seed, labelled=isinstance(model, Model))
-    if found_loss is not None and found_loss.task == "classification" and not found_loss.binary:
+    if found_loss is not None and found_loss.task == "classification":
         for part in (rows, held_out or rows):
-            inputs.check_classes(part.y, objective.model.outputs)
+            if not found_loss.binary or (objective.model.outputs > 1 and np.ndim(part.y) == 1):
+                inputs.check_classes(part.y, objective.model.outputs)
     count = inputs.count_rows(training)
     columns = sum(leaf.size for leaf in jax.tree.leaves(training.x)) // max(count, 1)
     plan = batches.plan(

@@ -819,7 +819,7 @@ def nan_at(array, row):
         ({"data": (X[:, :2], Y)}, "takes 3 inputs an example; it was given 2"),
         ({"data": (X, np.ones((N, 2)))}, r"predictions have shape \(40, 1\) and the targets"),
         ({"loss": None}, "A model needs a loss: name one"),
-        ({"loss": "squared"}, "no loss called 'squared': did you mean 'squared_error'"),
+        ({"loss": "square_error"}, "no loss called 'square_error': did you mean 'squared_error'"),
         ({"loss": 3}, "A loss must be a name or a function; it was given 3"),
         ({"loss": lambda z, t: jnp.mean(z[:, 0] - t)}, r"one number an example.* gave shape \(\)"),
         ({"loss": lambda z, t: z - t[:, None]}, r"one number an example.* gave shape \(40, 1\)"),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fallline import losses, tree
+from fallline import losses, sparse, tree
 from fallline.descent import batches, stopping
 from fallline.descent.objective import Batch
 from fallline.errors import FalllineError
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from jaxtyping import PyTree
 
 
-def numeric(values: Any) -> np.ndarray:
-    """An array of numbers; a sentence if it holds anything else. Long floats get the default length."""
+def numeric(values: Any) -> Any:
+    """An array of numbers; a sentence if it holds anything else. Long floats get the default length.
+
+    Sparse tables are `scipy.sparse`'s CSR until `hold_out` has split them.
+    """
+    if sparse.is_sparse(values) or sparse.is_rows(values):
+        return sparse.canonical(values.to_csr() if sparse.is_rows(values) else values)
     try:
         array = np.asarray(values)
     except ValueError:
@@ -41,23 +46,49 @@ def labelled_rows(data: Any) -> Batch:
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise FalllineError("Training data must be (X, y) or (X, y, weights).")
     x, y = numeric(data[0]), numeric(data[1])
+    if sparse.is_sparse(data[0]) and sparse.small(x):
+        x = x.toarray()
     x = x if x.dtype.kind == "f" else x.astype(jnp.result_type(float))
     weights = None if len(data) == 2 or data[2] is None else numeric(data[2])
+    if sparse.is_sparse(y) or sparse.is_sparse(weights):
+        raise FalllineError("Only X may be sparse: give y and the weights as arrays, y.toarray().")
     if x.ndim == 0 or (weights is not None and weights.ndim != 1):
         raise FalllineError("X needs a row for each example, and weights one number for each.")
     for name, array in (("y", y), ("the weights", weights)):
-        if array is not None and (array.ndim == 0 or len(array) != len(x)):
+        if array is not None and (array.ndim == 0 or len(array) != x.shape[0]):
             found = len(array) if array.ndim else "none"
-            raise FalllineError(f"X has {len(x)} rows and {name} {found}; they must have the same.")
+            raise FalllineError(
+                f"X has {x.shape[0]} rows and {name} {found}; they must have the same."
+            )
     for name, array in (("X", x), ("y", y), ("The weights", weights)):
-        if array is not None and array.dtype.kind == "f" and not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
+        if array is None or array.dtype.kind != "f":
+            continue
+        stored = array.data if sparse.is_sparse(array) else array
+        if not np.isfinite(stored).all():
+            row = int(np.argwhere(~np.isfinite(stored))[0][0])
+            if sparse.is_sparse(array):
+                row = int(np.searchsorted(array.indptr, row, side="right")) - 1
             raise FalllineError(f"{name} must hold finite numbers; row {row} does not.")
     if weights is not None:
         if (weights < 0).any() or not weights.any():
             raise FalllineError("Weights must not be negative, and not all of them 0.")
         weights = weights.astype(x.dtype)
     return Batch(x, y, weights)
+
+
+def padded(rows: Batch, count: int) -> Batch:
+    """The rows with others of weight 0 after them, ``count`` in all."""
+    have = count_rows(rows)
+
+    def fill(leaf: Any) -> Any:
+        if hasattr(leaf, "padded"):
+            return leaf.padded(count)
+        return np.concatenate([leaf, np.zeros((count - have, *leaf.shape[1:]), leaf.dtype)])
+
+    kind = jnp.result_type(float)
+    weights = np.ones(have, kind) if rows.weights is None else rows.weights
+    whole = rows._replace(weights=weights)
+    return jax.tree.map(fill, whole, is_leaf=lambda leaf: hasattr(leaf, "padded"))
 
 
 def check_classes(y: Any, classes: int) -> None:
@@ -97,23 +128,45 @@ def parameters(model: Any, params: PyTree) -> PyTree:
 
 def count_rows(rows: Batch) -> int:
     """How many rows all arrays have; a sentence if they differ. Data without arrays is one row."""
-    leaves = jax.tree.leaves(rows.x)
+    leaves = jax.tree.leaves(rows.x, is_leaf=sparse.is_rows)
     counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in leaves}
     if len(counts) > 1:
         raise FalllineError(f"All arrays of the data must have the same rows; they have {counts}.")
     return counts.pop() if counts else 1
 
 
+def numbers_a_row(rows: Batch) -> int:
+    """How many numbers are stored of a row on average, over all arrays of the features."""
+
+    def stored(leaf: Any) -> int:
+        return int(np.sum(leaf.lengths)) if sparse.is_rows(leaf) else leaf.size
+
+    leaves = jax.tree.leaves(rows.x, is_leaf=sparse.is_rows)
+    return sum(map(stored, leaves)) // max(count_rows(rows), 1)
+
+
+def any_rows(data: Any) -> Batch:
+    """The batch of an objective of the user's own: any pytree of arrays and sparse tables."""
+    return Batch(jax.tree.map(numeric, data, is_leaf=sparse.is_rows))
+
+
 def hold_out(
     rows: Batch, validation: Any, seed: int, *, labelled: bool
 ) -> tuple[Batch, Batch | None]:
-    """Split validation rows off, or take those given."""
+    """Split validation rows off, or take those given; sparse tables become `SparseRows`."""
+    training, held_out = _split(rows, validation, seed, labelled=labelled)
+
+    def convert(leaf: Any) -> Any:
+        return sparse.SparseRows.from_csr(leaf) if sparse.is_sparse(leaf) else leaf
+
+    return jax.tree.map(convert, training), jax.tree.map(convert, held_out)
+
+
+def _split(rows: Batch, validation: Any, seed: int, *, labelled: bool) -> tuple[Batch, Any]:
     if validation is None:
         return rows, None
     if not isinstance(validation, numbers.Real):
-        return rows, labelled_rows(validation) if labelled else Batch(
-            jax.tree.map(numeric, validation)
-        )
+        return rows, labelled_rows(validation) if labelled else any_rows(validation)
     share = float(validation)
     if share == 0:
         return rows, None

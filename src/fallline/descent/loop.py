@@ -17,8 +17,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fallline import sparse
 from fallline.descent.objective import Batch
 from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
+from fallline.sparse import rounded
 from fallline.tree import add, dot, norm, zeros_like
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class Shape:
         layers: record the norms of every leaf too.
         endless: nothing ends a run but its last step, so that many runs side by side keep in step.
         padded: rows, and steps an epoch, are rounded up, so that tables of about one size share a program.
-            The rows that fill up have weight 0; see `rounded`.
+            The rows that fill up have weight 0; see `fallline.sparse.rounded`.
         watched: the validation rows are only watched; rules and schedules look at the training loss.
     """
 
@@ -91,17 +93,6 @@ class Shape:
         places = 1 if plan.full else steps * size
         capacity = max(1, min(4096 // steps, 2**18 // places))
         return Shape(size, steps, last, plan.full, capacity, layers, padded=padded, watched=watched)
-
-
-def rounded(count: int) -> int:
-    """A count rounded up to a power of two or one and a half times one: at most half as much again.
-
-    Examples:
-        >>> [rounded(n) for n in (1, 3, 5, 9, 100, 150)]
-        [1, 3, 6, 12, 128, 192]
-    """
-    power = 1 << max(count - 1, 0).bit_length()
-    return 3 * power // 4 if power >= 4 and count <= 3 * power // 4 else power
 
 
 def start(
@@ -358,19 +349,16 @@ def close_epoch(
 
 def evaluate(objective: Any, params: PyTree, state: PyTree, rows: Batch) -> tuple[Array, Array]:
     """Loss and score on rows, in blocks where there are many, so that memory stays small."""
-    count = jax.tree.leaves(rows.x)[0].shape[0]
+    count = jax.tree.leaves(rows.x, is_leaf=sparse.is_rows)[0].shape[0]
     if count <= 2 * _VALIDATION_BLOCK or not objective.weighted:
         return objective.evaluate(params, state, rows)
     blocks = -(-count // _VALIDATION_BLOCK)
-    weights = jnp.ones(count) if rows.weights is None else rows.weights
 
-    def block(leaf: Array) -> Array:
-        filled = jnp.pad(
-            leaf, [(0, blocks * _VALIDATION_BLOCK - count)] + [(0, 0)] * (leaf.ndim - 1)
-        )
-        return filled.reshape(blocks, _VALIDATION_BLOCK, *leaf.shape[1:])
+    def block(b: Array) -> tuple[Array, Array, Array]:
+        chosen = b * _VALIDATION_BLOCK + jnp.arange(_VALIDATION_BLOCK)
+        inside = (chosen < count).astype(jnp.result_type(float))
+        part = rows.take(jnp.minimum(chosen, count - 1), inside)
+        return *objective.evaluate(params, state, part), jnp.sum(part.weights)
 
-    cut = jax.tree.map(block, rows._replace(weights=weights))
-    totals = jnp.sum(cut.weights, axis=1)
-    losses, scores = lax.map(lambda part: objective.evaluate(params, state, part), cut)
+    losses, scores, totals = lax.map(block, jnp.arange(blocks))
     return jnp.sum(losses * totals) / jnp.sum(totals), jnp.sum(scores * totals) / jnp.sum(totals)

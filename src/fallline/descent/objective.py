@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fallline import sparse
 from fallline.errors import FalllineError
 from fallline.tree import hyperparameters, static
 
@@ -34,10 +35,12 @@ class Batch(NamedTuple):
     def take(self, rows: Array, mask: Array | None) -> Batch:
         """The batch of some rows, those outside the mask at weight 0."""
 
-        def pick(leaf: Array) -> Array:
+        def pick(leaf: Any) -> Any:
+            if sparse.is_rows(leaf):
+                return leaf.take(rows)
             return leaf.at[rows].get(mode="promise_in_bounds")
 
-        batch = jax.tree.map(pick, self)
+        batch = jax.tree.map(pick, self, is_leaf=sparse.is_rows)
         if mask is None:
             return batch
         weights = mask if batch.weights is None else batch.weights * mask

@@ -22,6 +22,7 @@ from fallline.errors import FalllineError
 from fallline.models import Model
 from fallline.optimizers import Adam, Optimizer
 from fallline.optimizers import by_name as optimizer_by_name
+from fallline.sparse import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,14 +189,14 @@ def pose(
             raise FalllineError("An objective of your own needs params=, the place to start from.")
         alone = data is None and not _takes_two(model)
         objective = UserObjective(model, alone, **penalties)
-        rows = Batch(jax.tree.map(inputs.numeric, data))
+        rows = inputs.any_rows(data)
     training, held_out = inputs.hold_out(rows, validation, seed, labelled=isinstance(model, Model))
     if found_loss is not None and found_loss.task == "classification":
         for part in (rows, held_out or rows):
             if not found_loss.binary or (objective.model.outputs > 1 and np.ndim(part.y) == 1):
                 inputs.check_classes(part.y, objective.model.outputs)
     count = inputs.count_rows(training)
-    columns = sum(leaf.size for leaf in jax.tree.leaves(training.x)) // max(count, 1)
+    columns = inputs.numbers_a_row(training)
     plan = batches.plan(
         count, batch_size, columns=columns, seed=seed, shuffle=shuffle, replacement=replacement
     )
@@ -226,9 +227,9 @@ def pose(
     pad_rows = pad_rows and objective.weighted
     if pad_rows:
         # A mini-batch needs at least one row to fill up with.
-        training = inputs.padded(training, loop.rounded(count if plan.full else count + 1))
+        training = inputs.padded(training, rounded(count if plan.full else count + 1))
         if held_out is not None:
-            held_out = inputs.padded(held_out, loop.rounded(inputs.count_rows(held_out)))
+            held_out = inputs.padded(held_out, rounded(inputs.count_rows(held_out)))
     rules = Rules(
         patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0), min_improvement or 0.0
     )

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fallline import sparse
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import PyTree
-    from numpy.typing import ArrayLike
 
     from fallline.descent.batches import BatchPlan
     from fallline.descent.history import History
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from fallline.models import Model
 
 _BLOCK = 8192
+
+_WIDTH = 32
+"""Numbers of a sparse row that are multiplied at a time; see `SparseRows.from_csr`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +80,7 @@ def _apply(model: Model, params: PyTree, state: PyTree, x: Any) -> Any:
 
 
 def apply_in_blocks(
-    model: Model, params: PyTree, state: PyTree, x: ArrayLike, block: int | None = None
+    model: Model, params: PyTree, state: PyTree, x: Any, block: int | None = None
 ) -> np.ndarray:
     """The raw outputs of a model for any number of rows, some thousands at a time.
 
@@ -85,25 +88,41 @@ def apply_in_blocks(
         model: the model.
         params: its parameters.
         state: its untrained state.
-        x: features, (n, ...).
+        x: features, (n, ...); also a sparse table, which is never made dense as a whole.
         block: rows at a time. If given, fewer rows are filled up to as many, so that one program serves
             any number of rows and a row's outputs never depend on how many others there are.
 
     Returns:
         Array of shape (n, outputs).
     """
-    x = np.asarray(x)
     size = block or _BLOCK
-    if len(x) <= size and not block:
-        return np.asarray(_apply(model, params, state, x))
+    if sparse.is_sparse(x):
+        x = sparse.canonical(x)
+        if size * x.shape[1] > sparse.SMALL:
+            x = sparse.SparseRows.from_csr(x, width=_WIDTH)
+    elif not sparse.is_rows(x):
+        x = np.asarray(x)
+    count = x.shape[0]
+    if count <= size and not block:
+        return np.asarray(_apply(model, params, state, _dense(x)))
+    if sparse.is_rows(x):
+        x = jax.device_put(x.padded(-(-count // size) * size))
     parts: list[np.ndarray] = []
-    for begin in range(0, len(x), size):
-        part = x[begin : begin + size]
+    for begin in range(0, count, size):
         # One shape is one program: the last block is filled up with zeros and cut off again.
-        filled = np.zeros((size, *x.shape[1:]), x.dtype)
-        filled[: len(part)] = part
-        parts.append(np.asarray(_apply(model, params, state, filled))[: len(part)])
+        if sparse.is_rows(x):
+            filled = x.take(np.arange(begin, begin + size))
+        else:
+            part = _dense(x[begin : begin + size])
+            filled = np.zeros((size, *x.shape[1:]), x.dtype)
+            filled[: len(part)] = part
+        parts.append(np.asarray(_apply(model, params, state, filled))[: count - begin])
     return np.concatenate(parts)
+
+
+def _dense(part: Any) -> Any:
+    """A part of a `scipy.sparse` table in full; anything else as it is."""
+    return part.toarray() if sparse.is_sparse(part) else part
 
 
 @dataclasses.dataclass
@@ -164,8 +183,10 @@ class Run:
         """Rows a step."""
         return self.plan.size
 
-    def outputs(self, x: ArrayLike) -> np.ndarray:
+    def outputs(self, x: Any) -> np.ndarray:
         """The model's raw outputs (logits, for a classifier), shape (n, outputs).
+
+        ``x`` may be sparse, as in training; so it may in `predict` and `probabilities`.
 
         Raises:
             FalllineError: if the run trained a user's objective, which has no outputs.
@@ -177,7 +198,7 @@ class Run:
             )
         return apply_in_blocks(self.model, self.params, self.state, x)
 
-    def predict(self, x: ArrayLike) -> np.ndarray:
+    def predict(self, x: Any) -> np.ndarray:
         """Predictions: numbers for a regression, (n,) or (n, outputs); class indices, (n,)."""
         raw = self.outputs(x)
         loss = self._loss()
@@ -188,7 +209,7 @@ class Run:
             return (raw[:, 0] > 0).astype(np.int32)
         return np.argmax(raw, axis=1).astype(np.int32)
 
-    def probabilities(self, x: ArrayLike) -> np.ndarray:
+    def probabilities(self, x: Any) -> np.ndarray:
         """Class probabilities, shape (n, classes).
 
         Raises:

@@ -65,7 +65,8 @@ def train(
     Args:
         model: a `fallline.models.Model`, or the objective ``f``.
         loss: with a model: a name in `fallline.losses.LOSSES` or ``(prediction, target) -> (n,)``.
-        data: with a model ``(X, y)`` or ``(X, y, weights)``, each with n rows; with an objective any
+        data: with a model ``(X, y)`` or ``(X, y, weights)``, each with n rows, X also sparse
+            (`scipy.sparse`), which is never made dense as a whole unless it is small; with an objective any
             pytree of arrays with n rows each, or None for an objective ``f(params)``.
         params: where to start; with a model, by its initialiser if None.
         optimizer: an optimizer or its name; Adam by default.

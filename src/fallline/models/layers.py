@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from fallline.averages import average
 from fallline.errors import FalllineError, lookup
 from fallline.models.init import by_name as initialiser_by_name
+from fallline.sparse import is_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,11 +96,13 @@ class Affine(Layer):
         inputs: features an example; inputs of higher rank are flattened from axis 1 on.
         outputs: units.
         initialiser: the name of the weights' initialiser; the bias starts at 0.
+        bias: add $b$.
     """
 
     inputs: int
     outputs: int
     initialiser: str = "he"
+    bias: bool = True
 
     def __post_init__(self) -> None:
         for field in ("inputs", "outputs"):
@@ -119,7 +122,8 @@ class Affine(Layer):
         """``{"weights": (inputs, outputs), "bias": (outputs,)}``."""
         std = initialiser_by_name(self.initialiser)(self.inputs, self.outputs)
         weights = std * draws.reshape(self.inputs, self.outputs)
-        return {"weights": weights, "bias": jnp.zeros(self.outputs)}
+        bias = {"bias": jnp.zeros(self.outputs)} if self.bias else {}
+        return {"weights": weights, **bias}
 
     def apply(
         self,
@@ -132,22 +136,32 @@ class Affine(Layer):
         mask: Bool[Array, " n"] | None = None,
     ) -> tuple[Array, State]:
         """$X W + b$, shape (n, outputs)."""
-        flat = x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        flat = x if is_rows(x) else x.reshape(x.shape[0], math.prod(x.shape[1:]))
         if flat.shape[1] != self.inputs:
             raise FalllineError(
                 f"This layer takes {self.inputs} inputs an example; it was given {flat.shape[1]}."
             )
-        return flat @ params["weights"] + params["bias"], state
+        product = flat @ params["weights"]
+        return product + params["bias"] if self.bias else product, state
 
 
 @dataclasses.dataclass(frozen=True)
 class Activation(Layer):
-    """A function applied to each element, by its name in ``ACTIVATIONS``."""
+    """A function applied to each element: a name in ``ACTIVATIONS``, or a function of your own."""
 
-    name: str = "relu"
+    name: str | Callable[[Array], Array] = "relu"
 
     def __post_init__(self) -> None:
-        lookup("activation", ACTIVATIONS, self.name)
+        _ = self.function
+
+    @property
+    def function(self) -> Callable[[Array], Array]:
+        """The function itself.
+
+        Raises:
+            FalllineError: if there is none of that name.
+        """
+        return self.name if callable(self.name) else lookup("activation", ACTIVATIONS, self.name)
 
     def apply(
         self,
@@ -160,7 +174,13 @@ class Activation(Layer):
         mask: Bool[Array, " n"] | None = None,
     ) -> tuple[Array, State]:
         """The function of every element."""
-        return ACTIVATIONS[self.name](x), state
+        y = self.function(x)
+        if jnp.shape(y) != jnp.shape(x):
+            raise FalllineError(
+                f"An activation must keep the shape of its input, {jnp.shape(x)}; this one gave "
+                f"{jnp.shape(y)}."
+            )
+        return y, state
 
 
 @dataclasses.dataclass(frozen=True)

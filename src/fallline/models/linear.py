@@ -31,4 +31,6 @@ class Linear(Model):
     @property
     def layers(self) -> Sequential:
         """The one layer."""
-        return Sequential((("affine1", Affine(self.inputs, self.outputs, self.initialiser, self.bias)),))
+        return Sequential(
+            (("affine1", Affine(self.inputs, self.outputs, self.initialiser, self.bias)),)
+        )

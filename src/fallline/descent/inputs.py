@@ -76,6 +76,15 @@ def labelled_rows(data: Any) -> Batch:
     return Batch(x, y, weights)
 
 
+def with_mean_weight_1(rows: Batch) -> Batch:
+    """The rows with their weights, where they have any, brought to the mean 1 over those that count."""
+    if rows.weights is None or not (rows.weights > 0).any():
+        return rows
+    wide = rows.weights.astype(np.float64)
+    scaled = wide / wide[wide > 0].mean()
+    return rows._replace(weights=scaled.astype(rows.weights.dtype))
+
+
 def padded(rows: Batch, count: int) -> Batch:
     """The rows with others of weight 0 after them, ``count`` in all."""
     have = count_rows(rows)

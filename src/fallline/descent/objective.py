@@ -89,14 +89,26 @@ def weighted_mean(values: Array, weights: Array | None) -> Array:
     return jnp.sum(values * weights) / jnp.where(total > 0, total, 1.0)
 
 
+def batch_mean(values: Array, weights: Array | None) -> Array:
+    """A batch's share in the weighted mean over all rows, whose weights have the mean 1.
+
+    Divided by the rows that count, not by their weights: otherwise weights would cancel out in small
+    batches, and altogether in batches of one row.
+    """
+    if weights is None:
+        return jnp.mean(values)
+    count = jnp.sum(weights > 0)
+    return jnp.sum(values * weights) / jnp.maximum(count, 1)
+
+
 @hyperparameters
 class ModelObjective:
     r"""The weighted mean loss of a model plus penalties.
 
-    $$\frac{\sum_i w_i\, \ell(f_\theta(x_i), y_i)}{\sum_i w_i}
+    $$\frac1b \sum_{i=1}^b w_i\, \ell(f_\theta(x_i), y_i)
       + \lambda_1 \|\theta\|_1 + \tfrac12 \lambda_2 \|\theta\|_2^2$$
 
-    The penalties leave biases alone. With the half, the gradient of the second is $\lambda_2\theta$.
+    over the $b$ rows of a batch; the weights have the mean 1 over all rows. The penalties leave biases alone. With the half, the gradient of the second is $\lambda_2\theta$.
 
     Attributes:
         model: a `fallline.models.Model`.
@@ -129,7 +141,7 @@ class ModelObjective:
             params, state, batch.x, key=key, training=True, mask=mask
         )
         losses = per_example(self.loss(prediction, batch.y), prediction)
-        value = weighted_mean(losses, batch.weights)
+        value = batch_mean(losses, batch.weights)
         value += penalty(params, self.l1, self.l2)
         return value.astype(prediction.dtype), state
 

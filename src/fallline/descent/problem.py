@@ -159,6 +159,7 @@ def pose(
     min_improvement: float | None = None,
     pad_rows: bool = False,
     monitor: str = "validation",
+    scale_weights: bool = True,
 ) -> tuple[Problem, losses.Loss | None]:
     """Check what a user asked for and bring it into the engine's form; see `train`."""
     penalties = {name: inputs.penalty(name, value) for name, value in (("l1", l1), ("l2", l2))}
@@ -191,6 +192,8 @@ def pose(
         objective = UserObjective(model, alone, **penalties)
         rows = inputs.any_rows(data)
     training, held_out = inputs.hold_out(rows, validation, seed, labelled=isinstance(model, Model))
+    if scale_weights:
+        training = inputs.with_mean_weight_1(training)
     if found_loss is not None and found_loss.task == "classification":
         for part in (rows, held_out or rows):
             if not found_loss.binary or (objective.model.outputs > 1 and np.ndim(part.y) == 1):

@@ -55,6 +55,7 @@ def train(
     pad_rows: bool = False,
     monitor: Literal["validation", "training"] = "validation",
     every_epoch: bool = False,
+    scale_weights: bool = True,
 ) -> Run:
     """Train by gradient descent.
 
@@ -65,9 +66,9 @@ def train(
     Args:
         model: a `fallline.models.Model`, or the objective ``f``.
         loss: with a model: a name in `fallline.losses.LOSSES` or ``(prediction, target) -> (n,)``.
-        data: with a model ``(X, y)`` or ``(X, y, weights)``, each with n rows, X also sparse
-            (`scipy.sparse`), which is never made dense as a whole unless it is small; with an objective any
-            pytree of arrays with n rows each, or None for an objective ``f(params)``.
+        data: with a model ``(X, y)`` or ``(X, y, weights)``, each with n rows. X may be of `scipy.sparse`,
+            and is then never made dense as a whole unless it is small. With an objective any pytree of
+            arrays with n rows each, or None for an objective ``f(params)``.
         params: where to start; with a model, by its initialiser if None.
         optimizer: an optimizer or its name; Adam by default.
         learning_rate: a number, a schedule, "auto" for the range test, or None for the optimizer's own.
@@ -102,6 +103,8 @@ def train(
         monitor: which loss the patience, schedules that look, and the choice of the parameters go by;
             with "training", validation rows are only watched.
         every_epoch: call ``callback`` at the end of each epoch instead.
+        scale_weights: bring the weights to the mean 1, so that only their ratios matter; without it a weight
+            of 2 doubles a row's gradient, as training that goes on with other rows may want.
 
     Returns:
         The run. The same seed on the same machine gives the same bits, however often it was
@@ -136,6 +139,7 @@ def train(
         min_improvement=min_improvement,
         pad_rows=pad_rows,
         monitor=monitor,
+        scale_weights=scale_weights,
     )
     stopping.positive("The time budget", time_budget)
     range_test, began = None, time.perf_counter()

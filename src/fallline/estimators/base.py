@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import numbers
 import warnings
@@ -11,68 +10,35 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import jax
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fallline.descent import batches
 from fallline.descent.run import Run, apply_in_blocks
 from fallline.descent.train import train
 from fallline.errors import FalllineError
-from fallline.estimators import settings, watching
+from fallline.estimators import export, export_torch, settings, watching
+from fallline.estimators.choosing import Choosing
+from fallline.estimators.measuring import BLOCK, losses_of
+from fallline.estimators.rows import Rows, Supplied
 from fallline.estimators.scaling import Affine, Scaling, scaled, unscaled
 from fallline.estimators.settings import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import onnx
 
     from fallline.losses import Loss
     from fallline.models import Model
-
-_BLOCK = 256
-"""Rows that predictions are made for at once: always so many, so that no number depends on its neighbours."""
-
-_HELD_OUT_MOST = 10_000
-"""Rows that ``partial_fit`` keeps at most to stop early by."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """Rows ready for the engine.
-
-    Attributes:
-        x: features, (n, columns), dense or CSR.
-        y: targets as the loss wants them, (n,) or (n, outputs).
-        weights: (n,) or None where every row counts once.
-    """
-
-    x: Any
-    y: np.ndarray
-    weights: np.ndarray | None
-
-    def __len__(self) -> int:
-        return int(self.x.shape[0])
-
-    def take(self, rows: np.ndarray) -> Rows:
-        """Some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(self.x[rows], self.y[rows], weights)
-
-    def counted(self) -> Rows:
-        """Without the rows of weight 0, which are not to be there at all."""
-        if self.weights is None or (self.weights > 0).all():
-            return self
-        return self.take(np.flatnonzero(self.weights > 0))
-
 
 _NUMBER = numbers.Real
 _RATE = [Interval(_NUMBER, 0, None, closed="neither"), StrOptions({"auto"}), None]
 
 
-class Descender(watching.Watched, BaseEstimator):
+class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
     """Fits by gradient descent; the four estimators say which model, which loss, which targets.
 
     A subclass gives ``_task``, ``_encode``, ``_model`` and its constructor.
@@ -90,9 +56,10 @@ class Descender(watching.Watched, BaseEstimator):
             StrOptions({"auto", "full"}),
             Interval(numbers.Integral, 1, None, closed="left"),
         ],
-        "max_iter": [Interval(numbers.Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(numbers.Integral, 1, None, closed="left")],
         "tol": [Interval(_NUMBER, 0, None, closed="left"), None],
         "n_iter_no_change": [
+            StrOptions({"auto"}),
             Interval(numbers.Integral, 1, None, closed="left"),
         ],
         "early_stopping": ["boolean"],
@@ -104,7 +71,7 @@ class Descender(watching.Watched, BaseEstimator):
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "precision": [StrOptions({"auto", "float32", "float64"})],
-        "callback": [callable, None],
+        "callback": [callable, list, tuple, None],
         "verbose": ["verbose"],
     }
 
@@ -114,19 +81,11 @@ class Descender(watching.Watched, BaseEstimator):
         """The loss that is meant, before the number of outputs is known."""
         return settings.loss_of(self.loss, self._task)
 
-    def _encode(self, y: Any, *, first: bool) -> np.ndarray:
-        """The target as the loss wants it; with ``first``, learns classes or outputs from it."""
-        raise NotImplementedError
-
     def _model(self, columns: int) -> Model:
         """The model for so many columns."""
         raise NotImplementedError
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
-        """A factor for each row's weight, or None."""
-        return None
-
-    def _penalties(self) -> dict[str, float | None]:
+    def _penalties(self) -> dict[str, Any]:
         """l1 and l2 of the objective, in the units of the standardised target."""
         return {"l2": float(self.alpha) or None}
 
@@ -136,30 +95,36 @@ class Descender(watching.Watched, BaseEstimator):
 
     # ---- fitting ---------------------------------------------------------------------------------
 
+    @watching.with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> Self:
         """A whole fit; starts from the last one's weights with ``warm_start``."""
         self._validate_params()
-        again = self.warm_start and hasattr(self, "run_")
+        again = self.warm_start and hasattr(self, "_params")
         try:
             rows = self._rows(X, y, sample_weight, first=not again)
             watched = self._validation_rows(validation_data)
             start = self._affines_now() if again else None
             training, held_out = self._held_out(rows, watched)
+            self._forget_parts()
             self._learn_scaling(training)
             self._started = {} if start is None else self._placed(start)
             if again:
                 self._started["state"] = self._state
-            run = self._train(training, held_out, epochs=int(self.max_iter))
+            given = (X, y, sample_weight)
+            run = self._train(training, held_out, given=given)
         except FalllineError as error:
+            if watching.from_callback(error):
+                raise
             raise InvalidInput(str(error)) from None
         self._keep(run, first=True)
+        watching.finished(self, given)
         self._warn(run)
         return self
 
     def _fit_part(self, X: Any, y: Any, sample_weight: Any, validation_data: Any = None) -> Self:
         """One more pass, over these rows, from where the last call left off."""
         self._validate_params()
-        first = not hasattr(self, "run_")
+        first = not hasattr(self, "_params")
         try:
             if self.early_stopping and getattr(self, "stopped_", False):
                 warnings.warn(
@@ -176,107 +141,18 @@ class Descender(watching.Watched, BaseEstimator):
                 self._features, self._target = Scaling.none(columns), Scaling.none(1)
                 self._started: dict[str, Any] = {}
             else:
-                self._started = self.run_.last
+                self._started = self._last
             training, held_out = self._kept_out(rows, watched)
-            run = self._train(training, held_out, epochs=1, part=True)
+            run = self._train(training, None)
         except FalllineError as error:
+            if watching.from_callback(error):
+                raise
             raise InvalidInput(str(error)) from None
         self._keep(run, first=first)
-        if self.early_stopping:
-            self._stop_parts(run)
+        if held_out is not None:
+            self._validate_part(held_out)
+        self._warn(run, part=True)
         return self
-
-    def _rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Rows:
-        """Checked rows, those of weight 0 left out."""
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._task == "regression",
-            reset=first,
-        )
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            if not (weights > 0).any():
-                raise ValueError("sample_weight must not be all zero: no row would count.")
-            kept = np.flatnonzero(weights > 0)
-            if len(kept) < len(weights):
-                X, y, weights = X[kept], np.asarray(y)[kept], weights[kept]
-        target = self._encode(y, first=first)
-        factors = self._class_weights(y)
-        if factors is not None:
-            weights = factors if weights is None else weights * factors
-        self._dtype = X.dtype
-        return Rows(X, target, weights).counted()
-
-    def _validation_rows(self, data: Any) -> Rows | None:
-        """The rows of ``validation_data``, checked against what was learned from the training rows."""
-        if data is None:
-            return None
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            raise ValueError(
-                "validation_data must be (X, y) or (X, y, sample_weight); it was given "
-                f"{type(data).__name__}."
-            )
-        X, y = validate_data(
-            self,
-            data[0],
-            data[1],
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._task == "regression",
-            reset=False,
-        )
-        weights = None
-        if len(data) == 3 and data[2] is not None:
-            weights = _check_sample_weight(data[2], X, ensure_non_negative=True)
-        return Rows(X, self._encode(y, first=False), weights).counted()
-
-    def _held_out(self, rows: Rows, watched: Rows | None) -> tuple[Rows, Rows | None]:
-        """Training rows, and rows to watch: those given, or a share of the rows for early stopping."""
-        if watched is not None or not self.early_stopping:
-            return rows, watched
-        stratify = rows.y if is_classifier(self) and rows.y.ndim == 1 else None
-        kept, held = train_test_split(
-            np.arange(len(rows)),
-            test_size=self.validation_fraction,
-            random_state=check_random_state(self.random_state),
-            stratify=stratify,
-        )
-        if len(held) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                "dataset."
-            )
-        return rows.take(np.sort(kept)), rows.take(np.sort(held))
-
-    def _kept_out(self, rows: Rows, watched: Rows | None) -> tuple[Rows, Rows | None]:
-        """The same for ``partial_fit``: a share of every call's rows is kept and never trained on."""
-        if watched is not None or not self.early_stopping:
-            return rows, watched
-        held = round(len(rows) * self.validation_fraction)
-        kept: Rows | None = getattr(self, "_kept", None)
-        if held and (kept is None or len(kept) < _HELD_OUT_MOST):
-            order = check_random_state(self.random_state).permutation(len(rows))
-            new = rows.take(np.sort(order[:held]))
-            rows = rows.take(np.sort(order[held:]))
-            kept = new if kept is None else _joined(kept, new)
-            self._kept = kept
-        if kept is None:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                "dataset."
-            )
-        return rows, kept
 
     def _learn_scaling(self, rows: Rows) -> None:
         """How features and target are brought to mean 0 and spread 1 for this fit."""
@@ -303,59 +179,55 @@ class Descender(watching.Watched, BaseEstimator):
         power = settings.scaling_of(self._loss())[1] if self._task == "regression" else 0
         return float(self._target.scale[0]) ** power
 
-    def _train(self, rows: Rows, held_out: Rows | None, *, epochs: int, part: bool = False) -> Run:
-        """Let the engine run."""
+    def _train(
+        self,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        given: watching.Given | None = None,
+    ) -> Run:
+        """Let the engine run; ``given`` is what ``fit`` was given, None in a call of ``partial_fit``."""
+        part = given is None
         double = self._double()
         model = self._model(rows.x.shape[1])
-        size: Any = self.batch_size
-        size = int(size) if isinstance(size, numbers.Integral) else size
         stored = rows.x.nnz // len(rows) if sparse.issparse(rows.x) else rows.x.shape[1]
-        plan = batches.plan(len(rows), size, columns=max(int(stored), 1))
-        rate = self.learning_rate_init
-        if part and self._started and isinstance(rate, str):
-            rate = self.learning_rate_
-        schedule = settings.schedule_of(
-            self.schedule, steps=plan.steps * int(self.max_iter), epoch=plan.steps
-        )
-        optimizer = settings.optimizer_of(
-            self.optimizer,
-            rate,
-            schedule,
-            clip_norm=self.clip_norm,
-            average=self.average,
-            batch_size=plan.size,
-        )
-        monitors = self.early_stopping and not part
-        patience = math.inf if self.tol is None or part else float(self.n_iter_no_change)
+        plan = self._plan(len(rows), max(int(stored), 1))
+        epochs = 1 if part else self._epochs(plan)
+        optimizer, automatic = self._optimizer(plan, epochs, part=part)
+        monitors = self.early_stopping and held_out is not None
+        patient = self.tol is None or part or (self._planned() and not monitors)
+        patience = math.inf if patient else float(self._patience(plan))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         started = dict(self._started)
         if held_out is not None and self._task == "regression":
             y = self._target.apply(held_out.y.reshape(len(held_out), -1))
             self._spread = float(np.var(y, axis=0).mean()) or 1.0
-        with jax.enable_x64(double), watching.shown(self, epochs, part) as told:
+        with jax.enable_x64(double), watching.shown(self, epochs, given) as told:
             for name in started.keys() & {"params", "state"}:
                 started[name] = _typed(started[name], double)
-            return train(
+            run = train(
                 model,
                 self._engine_loss(),
                 self._batch(rows, double),
                 optimizer=optimizer,
-                learning_rate="auto" if isinstance(rate, str) else None,
-                batch_size=plan.size if size == "auto" else size,
+                learning_rate="auto" if automatic else None,
+                batch_size=plan.size,
                 epochs=epochs,
                 validation=None if held_out is None else self._batch(held_out, double),
-                monitor="validation" if monitors and held_out is not None else "training",
-                patience=patience if math.isfinite(patience) else None,
-                min_improvement=(self.tol or 0.0),
+                monitor="validation" if monitors else "training",
+                patience=patience,
+                min_improvement=self.tol or 0.0,
                 seed=seed,
                 shuffle=bool(self.shuffle),
                 score=self._score_function(),
                 callback=told.callback,
                 every_epoch=told.every_epoch,
                 pad_rows=True,
+                scale_weights=not part,
                 **started,
                 **self._penalties(),
             )
+            return told.ended(run)
 
     def _batch(self, rows: Rows, double: bool) -> tuple[Any, ...]:
         """The rows as the engine takes them, standardised."""
@@ -371,7 +243,7 @@ class Descender(watching.Watched, BaseEstimator):
     def _double(self) -> bool:
         """Compute in double precision?"""
         if self.precision == "auto":
-            return bool(jax.config.jax_enable_x64) and self._dtype == np.float64
+            return bool(jax.config.values["jax_enable_x64"]) and self._dtype == np.float64
         return self.precision == "float64"
 
     def _engine_loss(self) -> Loss:
@@ -389,7 +261,8 @@ class Descender(watching.Watched, BaseEstimator):
         run.params, run.state, run.last = jax.tree.map(
             np.asarray, (run.params, run.state, run.last)
         )
-        self._params, self._state = run.params, run.state
+        self._params, self._state, self._last = run.params, run.state, run.last
+        self._network: Any = run.model
         self.run_ = run
         self.history_ = run.history
         old = (
@@ -415,22 +288,74 @@ class Descender(watching.Watched, BaseEstimator):
         self.t_ = before[1] + run.rows_seen
         self.learning_rate_ = run.learning_rate
         self.stop_reason_ = run.stop.sentence
+        self._remember(run, factor, first=first)
         self.n_outputs_ = int(run.model.outputs) if run.model else 1
         self._publish()
+
+    def _adopt(
+        self, affines: list[Affine], *, kind: Any, last: dict[str, Any] | None = None, **facts: Any
+    ) -> Self:
+        """Take over weights that were learned elsewhere, as if a fit had just left them.
+
+        Predictions, ``partial_fit`` and ``warm_start`` work from then on; ``run_`` and ``history_`` are
+        absent until the next fit.
+
+        Args:
+            affines: the layers on the units of the data, first to last.
+            kind: the type of the features they were learned from, float32 or float64.
+            last: what ``partial_fit`` goes on from besides, by the names that `fallline.train` takes:
+                ``optimizer_state``; ``params`` where predictions are made of an average.
+            facts: attributes: ``n_features_in_``, ``n_iter_``, ``t_``, ``learning_rate_``,
+                ``stop_reason_``, curves, and what `_encode` learns of a target: ``classes_`` and
+                ``_multilabel``, or ``_outputs_wanted``.
+        """
+        curves = {"loss_curve_": [], "validation_loss_curve_": None, "validation_scores_": None}
+        numbers = {"loss_": math.nan, "best_loss_": math.nan, "n_outputs_": len(affines[-1][1])}
+        for name, value in (curves | numbers | facts).items():
+            setattr(self, name, value)
+        missing = [math.nan] * len(self.loss_curve_)
+        self._curves = {"training": self.loss_curve_, "validation": missing, "blown": []}
+        columns = len(affines[0][0])
+        self._dtype = np.dtype(kind)
+        self._features, self._target = Scaling.none(columns), Scaling.none(1)
+        self._network = self._model(columns)
+        biased = getattr(self, "fit_intercept", True)
+        self._params = {
+            f"affine{i}": {"weights": np.array(w), **({"bias": np.array(b)} if biased else {})}
+            for i, (w, b) in enumerate(affines, 1)
+        }
+        self._state: Any = {}
+        self._last = {"params": self._params, "state": self._state, **(last or {})}
+        self._publish()
+        return self
 
     def _scores(self, run: Run) -> list[float]:
         return [float(v) for v in run.history.validation_score]
 
-    def _stop_parts(self, run: Run) -> None:
-        """Early stopping over calls of ``partial_fit``."""
-        newest = float(run.history.validation_loss[-1]) * self._loss_factor()
-        best = getattr(self, "_best_part", math.inf)
-        tol = self.tol or 0.0
+    def _forget_parts(self) -> None:
+        """A whole fit ends what calls of ``partial_fit`` had begun."""
+        for name in ("stopped_", "_waited", "_kept", "_best_part", "_best_weights"):
+            self.__dict__.pop(name, None)
+
+    def _validate_part(self, rows: Rows) -> None:
+        """The loss on validation rows after ``partial_fit``, and what early stopping makes of it."""
+        batch = self._batch(rows, self._double())
+        raw = self._forward(rows.x)
+        with jax.enable_x64(True):
+            values = losses_of(self._engine_loss().function, raw, batch[1])
+        newest = float(np.average(values, weights=rows.weights)) * self._loss_factor()
+        self.validation_loss_curve_ = [*(self.validation_loss_curve_ or []), newest]
+        if self._curves["validation"]:
+            # Not there if the call was interrupted, or blew up, before it had seen all rows.
+            self._curves["validation"][-1] = newest
+        if not self.early_stopping:
+            return
+        best, tol = getattr(self, "_best_part", math.inf), self.tol or 0.0
         self._waited = 0 if newest < best - tol else getattr(self, "_waited", 0) + 1
         if newest < best:
-            self._best_part = newest
+            self._best_part = self.best_loss_ = newest
             self._best_weights = (self._params, self._state)
-        self.stopped_ = self.tol is not None and self._waited >= self.n_iter_no_change
+        self.stopped_ = self.tol is not None and self._waited >= self._patience(self.run_.plan)
         if self.stopped_:
             self._params, self._state = self._best_weights
             self.run_.params, self.run_.state = self._best_weights
@@ -440,20 +365,22 @@ class Descender(watching.Watched, BaseEstimator):
             )
             self._publish()
 
-    def _warn(self, run: Run) -> None:
+    def _warn(self, run: Run, *, part: bool = False) -> None:
         """What a user should not overlook, as scikit-learn says it: by a warning."""
         reason = run.stop.reason
+        # To the line that called `fit`, around which scikit-learn puts one call, or `partial_fit`.
+        level = 4 if part else 5
         if reason == "interrupted" and not self._stopped_by_callback:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=level)
         if reason == "non-finite":
-            warnings.warn(run.stop.sentence, ConvergenceWarning, stacklevel=4)
-        planned = settings.ends_with_the_run(self.schedule) if self.schedule is not None else False
-        if reason == "epochs" and self.tol is not None and not planned:
+            warnings.warn(run.stop.sentence, ConvergenceWarning, stacklevel=level)
+        unplanned = reason == "epochs" and self.tol is not None and not self._planned()
+        if unplanned and not part:
             warnings.warn(
-                f"Maximum iterations ({self.max_iter}) reached and the optimization hasn't converged "
+                f"Maximum iterations ({self.n_iter_}) reached and the optimization hasn't converged "
                 "yet: raise max_iter, or look at plot_history().",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=level,
             )
 
     def _affines(self) -> list[Affine]:
@@ -475,19 +402,60 @@ class Descender(watching.Watched, BaseEstimator):
 
     def _raw(self, X: Any) -> np.ndarray:
         """The model's outputs on the target's own units, (n, outputs), in double precision."""
-        check_is_fitted(self, "run_")
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return self._outputs(X)
+        check_is_fitted(self, "_params")
+        kinds = [np.float64, np.float32]
+        return self._outputs(validate_data(self, X, accept_sparse="csr", dtype=kinds, reset=False))
 
     def _outputs(self, X: Any) -> np.ndarray:
         """`_raw` of checked features."""
+        return self._target.undo(self._forward(X).astype(np.float64))
+
+    def _forward(self, X: Any) -> np.ndarray:
+        """The model's outputs on the standardised target's units, as the engine computes them."""
         double = self._double()
         kind = np.float64 if double else np.float32
         with jax.enable_x64(double):
             x = self._features.apply(X).astype(kind)
             params, state = _typed((self._params, self._state), double)
-            found = apply_in_blocks(self.run_.model, params, state, x, block=_BLOCK)
-        return self._target.undo(found.astype(np.float64))
+            return apply_in_blocks(self._network, params, state, x, block=BLOCK)
+
+    # ---- for other programs ------------------------------------------------------------------------
+
+    def to_onnx(
+        self,
+        *,
+        features: Sequence[str] | None = None,
+        opset: int = export.OPSET,
+        probabilities: bool = True,
+        dtype: Any = None,
+    ) -> onnx.ModelProto:
+        """The fitted estimator as an ONNX model; see `fallline.estimators.export.to_onnx`.
+
+        Args:
+            features: the columns' names for the model's metadata; by default those of the frame that
+                was fitted on.
+            opset: the version of ONNX's operators, 13 or newer.
+            probabilities: give probabilities where the loss has them, else the decision function.
+            dtype: the type of the input, "float32" or "float64"; None for that computed in.
+
+        Raises:
+            FalllineError: if onnx is not installed (``pip install 'fallline[onnx]'``).
+            ValueError: in a sentence, for what ONNX cannot say.
+        """
+        return export.to_onnx(
+            self, features=features, opset=opset, probabilities=probabilities, dtype=dtype
+        )
+
+    def to_torch(self, *, dtype: Any = None) -> Any:
+        """The state of a ``torch.nn.Sequential``; see `fallline.estimators.export_torch.to_torch`.
+
+        Args:
+            dtype: "float32" or "float64"; None for that computed in.
+
+        Raises:
+            FalllineError: if PyTorch is not installed.
+        """
+        return export_torch.to_torch(self, dtype=dtype)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -508,12 +476,3 @@ def affines_of(params: Any) -> list[Affine]:
 def _typed(tree: Any, double: bool) -> Any:
     kind = np.float64 if double else np.float32
     return jax.tree.map(lambda leaf: np.asarray(leaf, kind), tree)
-
-
-def _joined(a: Rows, b: Rows) -> Rows:
-    stack = sparse.vstack if sparse.issparse(a.x) else np.concatenate
-    weights = None
-    if a.weights is not None or b.weights is not None:
-        parts = [np.ones(len(r)) if r.weights is None else r.weights for r in (a, b)]
-        weights = np.concatenate(parts)
-    return Rows(stack([a.x, b.x]), np.concatenate([a.y, b.y]), weights)

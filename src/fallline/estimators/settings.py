@@ -127,7 +127,7 @@ def optimizer_of(
         if learning_rate is not None or schedule is not None:
             raise FalllineError(
                 "A transformation of optax's has its learning rate inside: leave learning_rate_init and "
-                "schedule at None."
+                "schedule out."
             )
         found = optimizers.from_optax(found)
     if learning_rate is not None and learning_rate != "auto":

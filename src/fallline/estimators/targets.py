@@ -43,7 +43,14 @@ class Classifier(ClassifierMixin, Descender):
         "class_weight": [dict, list, str, None],
     }
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+    ) -> Any:
         """One pass of descent over these rows, on from where the last call ended.
 
         Features are not standardised here: the statistics of one part are not those of the whole.
@@ -54,6 +61,8 @@ class Classifier(ClassifierMixin, Descender):
             y: labels, (n,), or (n, labels) of 0 and 1.
             classes: all classes there will be; needed at the first call, and only then.
             sample_weight: (n,) weights, or None.
+            validation_data: (X, y) or (X, y, sample_weight) to measure the loss on after the call; early
+                stopping goes by them instead of a share of every call's rows.
 
         Raises:
             ValueError: if the classes are missing at the first call, or differ from it.
@@ -75,7 +84,7 @@ class Classifier(ClassifierMixin, Descender):
                 "one part are not those of the whole. Compute them on a large enough sample with "
                 "sklearn.utils.class_weight.compute_class_weight and give them as a dict."
             )
-        return self._fit_part(X, y, sample_weight)
+        return self._fit_part(X, y, sample_weight, validation_data)
 
     # ---- classes ---------------------------------------------------------------------------------
 
@@ -210,7 +219,9 @@ class Regressor(RegressorMixin, Descender):
 
     _task: ClassVar[str] = "regression"
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+    ) -> Any:
         """One pass of descent over these rows, on from where the last call ended.
 
         Neither features nor target are standardised here: the statistics of one part are not those of
@@ -220,8 +231,10 @@ class Regressor(RegressorMixin, Descender):
             X: features, (n, columns), dense or sparse.
             y: targets, (n,) or (n, outputs).
             sample_weight: (n,) weights, or None.
+            validation_data: (X, y) or (X, y, sample_weight) to measure the loss on after the call; early
+                stopping goes by them instead of a share of every call's rows.
         """
-        return self._fit_part(X, y, sample_weight)
+        return self._fit_part(X, y, sample_weight, validation_data)
 
     def _encode(self, y: Any, *, first: bool) -> np.ndarray:
         y = np.asarray(y)

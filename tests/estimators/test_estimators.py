@@ -46,15 +46,16 @@ def small(kind, **options):
 @pytest.mark.parametrize("kind", ALL)
 def test_a_whole_weight_is_that_many_rows(kind):
     y = target_for(kind)
-    weights = np.random.default_rng(0).integers(0, 4, len(X))
+    few, weights = X[:30], np.random.default_rng(0).integers(0, 4, 30)
+    y = y[:30]
     # Not Adam: where a gradient is 0 but for rounding, it makes whole steps of the rounding.
     options = {"precision": "float64", "tol": None, "batch_size": "full", "optimizer": "sgd"}
-    weighted = small(kind, **options).fit(X, y, sample_weight=weights)
-    repeated = small(kind, **options).fit(np.repeat(X, weights, axis=0), np.repeat(y, weights))
-    for method in ("predict_proba", "decision_function") if y is WORDS else ("predict",):
+    weighted = small(kind, **options).fit(few, y, sample_weight=weights)
+    repeated = small(kind, **options).fit(np.repeat(few, weights, axis=0), np.repeat(y, weights))
+    for method in ("predict_proba", "decision_function") if y.dtype.kind == "U" else ("predict",):
         a, b = getattr(weighted, method)(X), getattr(repeated, method)(X)
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
-    plain = small(kind, **options).fit(X, y)
+    plain = small(kind, **options).fit(few, y)
     assert abs(plain.loss_ - weighted.loss_) > 1e-4
 
 
@@ -325,7 +326,7 @@ def test_a_grid_search_in_two_processes():
     )
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [LinearClassifier, MLPRegressor])
 def test_the_same_seed_gives_the_same_bits_and_a_pickle_too(kind):
     y = target_for(kind)
     a, b = (small(kind, batch_size=32).fit(X, y) for _ in range(2))

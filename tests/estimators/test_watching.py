@@ -63,7 +63,7 @@ def test_functions_see_the_losses_of_the_data_and_stop_the_fit(recwarn):
     assert math.isnan(seen[-1].validation_loss)
     assert model.loss_curve_[0] > np.var(Y) / 2, "on the units of the data"
     assert model.stop_reason_ == model.run_.stop.sentence
-    assert model.stop_reason_ == f"Stopped by the callback after {model.n_iter_} of 1e+05 epochs."
+    assert model.stop_reason_ == f"Stopped by the callback after {model.n_iter_} of 100000 epochs."
     # Every function was asked every time, and a later fit knows nothing of it.
     model.set_params(callback=seen.append, max_iter=4).fit(X, Y)
     assert model.stop_reason_ == "Ended as planned after 4 epochs."

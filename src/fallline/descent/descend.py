@@ -149,15 +149,15 @@ def _progress(
 def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: float) -> str:
     """How the run ended, for a reader."""
     epoch = problem.plan.rows_seen(step) / problem.plan.rows
-    where = f"after {epoch:.4g} of {problem.epochs:.4g} epochs"
+    where = f"after {_plain(epoch)} of {_epochs(problem.epochs)}"
     validated = problem.validation is not None and not problem.shape.watched
     monitored = "validation" if validated else "training"
     patience = float(problem.rules.patience)
     text = {
-        "epochs": f"Ended as planned after {epoch:.4g} epochs.",
+        "epochs": f"Ended as planned after {_epochs(epoch)}.",
         "steps": f"Ended as planned after {step:,} steps.",
-        "patience": f"Stopped {where}: the {monitored} loss had not improved for {patience:.0f} "
-        "epochs.",
+        "patience": f"Stopped {where}: the {monitored} loss had not improved for "
+        f"{_epochs(patience)}.",
         "gradient": f"Stopped {where}: the gradient norm fell below "
         f"{float(problem.rules.gradient_tolerance):g}.",
         "slope": f"Stopped {where}: the training loss no longer falls.",
@@ -169,6 +169,15 @@ def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: floa
     if best:
         text += f" The parameters of epoch {best}, the best on the validation rows, were kept."
     return text
+
+
+def _plain(count: float) -> str:
+    """A whole number as such; four digits of another."""
+    return f"{count:.0f}" if count % 1 == 0 and count < 1e9 else f"{count:.4g}"
+
+
+def _epochs(count: float) -> str:
+    return f"{_plain(count)} epoch" + ("" if count == 1 else "s")
 
 
 class interruptible:  # noqa: N801 - a context manager, named like one

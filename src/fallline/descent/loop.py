@@ -67,7 +67,7 @@ class Shape:
         layers: record the norms of every leaf too.
         endless: nothing ends a run but its last step, so that many runs side by side keep in step.
         padded: rows, and steps an epoch, are rounded up, so that tables of about one size share a program.
-            The rows that fill up have weight 0; see `fallline.sparse.rounded`.
+            The rows that fill up have weight 0; see `rounded_rows`.
         watched: the validation rows are only watched; rules and schedules look at the training loss.
     """
 
@@ -88,11 +88,21 @@ class Shape:
         """The shape for a plan: short epochs are done by many a call, long ones by parts."""
         size, steps, last = plan.size, plan.steps, plan.last
         if padded:
-            size, steps = (rounded(size), 1) if plan.full else (size, rounded(steps))
+            size, steps = (rounded_rows(size), 1) if plan.full else (size, rounded(steps))
             last = size
         places = 1 if plan.full else steps * size
         capacity = max(1, min(4096 // steps, 2**18 // places))
         return Shape(size, steps, last, plan.full, capacity, layers, padded=padded, watched=watched)
+
+
+def rounded_rows(count: int) -> int:
+    """How many rows a table is filled up to: few sizes where tables are small and compiling is what costs.
+
+    Examples:
+        >>> [rounded_rows(n) for n in (3, 65, 150, 1025, 1600)]
+        [64, 128, 256, 1536, 2048]
+    """
+    return rounded(count) if count > 1024 else max(64, 1 << (count - 1).bit_length())
 
 
 def start(

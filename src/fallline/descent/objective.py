@@ -108,7 +108,8 @@ class ModelObjective:
     $$\frac1b \sum_{i=1}^b w_i\, \ell(f_\theta(x_i), y_i)
       + \lambda_1 \|\theta\|_1 + \tfrac12 \lambda_2 \|\theta\|_2^2$$
 
-    over the $b$ rows of a batch; the weights have the mean 1 over all rows. The penalties leave biases alone. With the half, the gradient of the second is $\lambda_2\theta$.
+    over the $b$ rows of a batch; the weights have the mean 1 over all rows. The penalties leave biases
+    alone. With the half, the gradient of the second is $\lambda_2\theta$.
 
     Attributes:
         model: a `fallline.models.Model`.

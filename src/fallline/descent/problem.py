@@ -22,7 +22,6 @@ from fallline.errors import FalllineError
 from fallline.models import Model
 from fallline.optimizers import Adam, Optimizer
 from fallline.optimizers import by_name as optimizer_by_name
-from fallline.sparse import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,9 +229,9 @@ def pose(
     pad_rows = pad_rows and objective.weighted
     if pad_rows:
         # A mini-batch needs at least one row to fill up with.
-        training = inputs.padded(training, rounded(count if plan.full else count + 1))
+        training = inputs.padded(training, loop.rounded_rows(count if plan.full else count + 1))
         if held_out is not None:
-            held_out = inputs.padded(held_out, rounded(inputs.count_rows(held_out)))
+            held_out = inputs.padded(held_out, loop.rounded_rows(inputs.count_rows(held_out)))
     rules = Rules(
         patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0), min_improvement or 0.0
     )

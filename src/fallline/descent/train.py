@@ -99,7 +99,8 @@ def train(
         min_improvement: by how much the monitored loss must fall below the best to count as better for
             the patience.
         pad_rows: round the number of rows up with rows of weight 0, so that tables of about one size
-            share one compiled program, at the price of up to half as much work a step at full batch.
+            share one compiled program, at the price of some more work a step at full batch: up to half as
+            much again, up to twice as much below 1024 rows, 64 rows at least.
         monitor: which loss the patience, schedules that look, and the choice of the parameters go by;
             with "training", validation rows are only watched.
         every_epoch: call ``callback`` at the end of each epoch instead.

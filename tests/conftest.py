@@ -30,47 +30,71 @@ LONGEST = [
 
 
 # Of these cross products every so-manieth case runs, all of them with ``--exhaustive``: what they cross is
-# tested elsewhere one by one, and together they take a third of an hour on two cores.
+# tested elsewhere one by one, and together they take over a third of an hour on two cores. Where the cases
+# are more of one kind (terrains, real tables, seeds, moments to be killed at), those that run stand for all.
 SAMPLED = {
-    "tests/cli/test_kill.py::test_kill_and_resume": 2,
-    "tests/descent/test_line_search.py::test_armijo_s_condition_holds_at_every_step": 3,
-    "tests/descent/test_minimize.py::test_a_ball_among_many_goes_the_way_it_goes_alone": 3,
-    "tests/descent/test_minimize.py::test_functions_with_more_than_arithmetic": 2,
-    "tests/descent/test_minimize.py::test_the_default_reaches_a_minimum_from_the_classic_start": 3,
+    "tests/cli/test_kill.py::test_kill_and_resume": 3,
+    "tests/descent/test_line_search.py::test_armijo_s_condition_holds_at_every_step": 6,
+    "tests/descent/test_line_search.py::test_polyak_s_step_never_leads_away": 3,
+    "tests/descent/test_many_starts.py::test_basins_are_the_terrain_s_minima": 2,
     "tests/descent/test_many_starts.py::test_the_edges_of_blocks": 2,
-    "tests/descent/test_range_test_on_real_tables.py::test_the_chosen_rate": 2,
-    "tests/descent/test_stationary.py::test_points_of_every_kind": 3,
-    "tests/descent/test_stationary.py::test_the_known_points_of_every_terrain": 3,
+    "tests/descent/test_minimize.py::test_a_ball_among_many_goes_the_way_it_goes_alone": 5,
+    "tests/descent/test_minimize.py::test_functions_with_more_than_arithmetic": 2,
+    "tests/descent/test_minimize.py::test_it_is_the_descent_that_training_does": 2,
+    "tests/descent/test_minimize.py::test_the_default_reaches_a_minimum_from_the_classic_start": 5,
+    "tests/descent/test_range_test_on_real_tables.py::test_the_chosen_rate": 6,
+    "tests/descent/test_scipy_method.py::test_the_place_that_scipy_s_own_method_finds": 2,
+    "tests/descent/test_stationary.py::test_points_of_every_kind": 5,
+    "tests/descent/test_stationary.py::test_the_known_points_of_every_terrain": 7,
+    "tests/descent/test_sweep.py::test_an_objective_of_the_users_own": 2,
     "tests/descent/test_sweep.py::test_chunks_of_any_size_give_the_same": 2,
-    "tests/descent/test_sweep.py::test_every_optimizer_equals_train": 3,
+    "tests/descent/test_sweep.py::test_every_optimizer_equals_train": 6,
+    "tests/descent/test_sweep.py::test_one_program_for_an_optimizer_and_a_batch_size": 2,
     "tests/descent/test_sweep.py::test_side_by_side_equals_one_by_one": 3,
-    "tests/jobs/test_fit.py::test_real_tables": 2,
+    "tests/descent/test_train.py::test_the_history_follows_the_schedule": 2,
+    "tests/descent/test_train.py::test_the_rate_chosen_is_about_as_good": 2,
+    "tests/jobs/test_fit.py::test_diabetes_is_within_reach_of_least_squares": 2,
+    "tests/jobs/test_fit.py::test_losses_of_two_classes": 2,
+    "tests/jobs/test_fit.py::test_real_tables": 4,
+    "tests/show/test_plots.py::test_contours_of_every_terrain": 3,
     "tests/store/test_folder.py::test_round_trip_of_every_kind_of_part": 3,
-    "tests/test_check_gradient.py::test_correct_gradients": 2,
-    "tests/test_check_gradient.py::test_planted_factors": 3,
+    "tests/studio/test_fit_view.py::test_the_line_takes_the_steps_of_train_bit_for_bit": 3,
+    "tests/test_check_gradient.py::test_correct_gradients": 4,
+    "tests/test_check_gradient.py::test_planted_factors": 5,
     "tests/test_curvature.py::test_the_outermost_of_a_large_one_within_the_bound": 2,
-    "tests/test_graph.py::test_every_loss_on_a_small_network": 3,
-    "tests/test_optimizers.py::test_it_descends_a_parabola_and_rosenbrock_to_the_minimum": 3,
-    "tests/test_stability.py::test_at_the_limit_the_linearised_step": 3,
-    "tests/test_terrains.py::test_single_precision_is_enough": 3,
+    "tests/test_graph.py::test_every_loss_on_a_small_network": 5,
+    "tests/test_models.py::test_every_activation_keeps_the_type": 5,
+    "tests/test_optimizers.py::test_it_descends_a_parabola_and_rosenbrock_to_the_minimum": 7,
+    "tests/test_stability.py::test_at_the_limit_the_linearised_step": 7,
+    "tests/test_terrains.py::test_single_precision_is_enough": 5,
 }
 
-# Each of these takes ten seconds to a minute, and what it does is also done by tests that are shorter.
+# Each of these takes three seconds to a minute, and what it does is also done by tests that are shorter:
+# the commands and functions of a page (what only the page's own run tells is whether its words and numbers
+# are still right), reading LIBSVM and a table of one's own to test on.
 LEFT_OUT = (
+    "tests/jobs/test_fit.py::test_real_libsvm_with_its_own_test_set",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/explanation/gallery.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/explanation/reproducibility.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/check-a-gradient.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/compare-optimizers.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/follow-the-chain-rule.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/least-squares.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/minimize-a-function.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/optax.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/own-loss.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/predict.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/race-on-a-terrain.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/reproduce.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/resume.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/scripts-and-pipes.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/train-on-your-table.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/weights-penalties-schedules.md]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[docs/index.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/descent-by-hand.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/first-model.md]",
     "tests/test_tutorial.py::test_it_learns_mnist",
+    "tests/test_tutorial.py::test_the_script_runs_and_prints_what_the_page_shows",
 )
 
 

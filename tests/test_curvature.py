@@ -117,7 +117,7 @@ def test_a_network_s_hessian_against_the_whole_of_it():
 
     with jax.enable_x64(True):
         w = jnp.asarray(rng.normal(size=70))
-        whole = np.linalg.eigvalsh(jax.hessian(f)(w))
+        whole = np.linalg.eigvalsh(jax.jit(jax.hessian(f))(w))
         found = eigenvalues(f, w, products=70)
     assert not found.exact
     assert found.smallest == pytest.approx(whole[0], abs=1e-8)

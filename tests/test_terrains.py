@@ -64,7 +64,9 @@ def ends(terrain):
 def test_listed_points_are_stationary(terrain, x64):
     points = [*terrain.minima, *terrain.saddles, *terrain.maxima]
     assert terrain.minima
-    values, slopes, curves = (np.array(a) for a in derivatives(terrain)(places(points)))
+    # As many points as the next test has: the same program.
+    many = np.resize(places(points), (600, 2))
+    values, slopes, curves = (np.array(a)[: len(points)] for a in derivatives(terrain)(many))
     np.testing.assert_allclose(values, [p.value for p in points], rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(slopes, 0, atol=1e-6)
     signs = np.sign(np.linalg.eigvalsh(curves)).astype(int)

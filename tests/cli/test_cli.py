@@ -109,16 +109,16 @@ def test_a_fit_without_a_terminal(shell, table):
     assert (table.parent / "runs" / "t-1" / "run.json").is_file()
 
 
-def test_the_same_result_in_python_and_on_the_command_line(shell, table):
-    result = json.loads(shell(*FIT, "--json").out)
+def test_the_same_result_in_python_and_on_the_command_line(run, table):
+    result = json.loads(run(*FIT, "--json").out)
     fitted = fallline.fit(table, target="y", model="linear", learning_rate=0.1, epochs=8)
     for key in set(ISSUE_KEYS) - {"train_seconds", "total_seconds", "run"}:
         assert result[key] == fitted.result[key]
 
 
-def test_a_mistake_has_exit_code_2(shell, table):
+def test_a_mistake_has_exit_code_2(run, shell, table):
     refused(shell("fit", "t.csv", "--target", "z"), "no column 'z' in t.csv")
-    refused(shell("predict", "nowhere", "t.csv"), "nowhere is no folder; 'fallline runs' lists")
+    refused(run("predict", "nowhere", "t.csv"), "nowhere is no folder; 'fallline runs' lists")
 
 
 def test_a_bug_shows_its_traceback(run, table, monkeypatch):
@@ -135,8 +135,8 @@ def test_a_bug_shows_its_traceback(run, table, monkeypatch):
         main()
 
 
-def test_a_pipe_closed_early(shell, table):
-    assert shell(*FIT, "--out", "run", "--quiet").code == 0
+def test_a_pipe_closed_early(run, table):
+    assert run(*FIT, "--out", "run", "--quiet").code == 0
     pl.concat([pl.read_csv(table)] * 2000).write_csv(table.with_name("long.csv"))
     words = [COMMAND, "predict", "run", "long.csv"]
     with subprocess.Popen(

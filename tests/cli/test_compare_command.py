@@ -85,7 +85,8 @@ def test_the_drawing_has_the_rates_below_it(run, table):
 
 @pytest.mark.parametrize("how", ["quiet", "dumb", "one rate"])
 def test_no_drawing_where_there_is_none_to_see(run, table, monkeypatch, how):
-    more = {"quiet": ["--quiet"], "dumb": [], "one rate": ["--learning-rates", "0.1"]}[how]
+    one = ["--optimizers", "sgd", "--learning-rates", "0.1"]
+    more = {"quiet": ["--quiet"], "dumb": [], "one rate": one}[how]
     if how == "dumb":
         monkeypatch.setenv("TERM", "dumb")
     done = run(*TABLE, *more)
@@ -117,16 +118,17 @@ def test_a_formula(run):
 
 
 def test_what_diverges_and_what_is_at_the_edge(run, table):
-    done = run(*TABLE, "--learning-rates", "0.0001,0.001,1000")
+    # Four rates each, as in the other tests: the same programs.
+    done = run(*TABLE, "--learning-rates", "0.0001,0.0005,0.001,1000")
     rows = rows_of(done.out)
     assert rows["sgd"][0] == "0.001"
     assert rows["sgd"][-1] == "1e+03"
     assert heads_of(done.out)[-1] == "diverges from"
-    done = run(*TABLE, "--learning-rates", "0.0001,0.0002,0.0003")
+    done = run(*TABLE, "--learning-rates", "0.0001,0.00015,0.0002,0.0003")
     assert rows_of(done.out)["sgd"][0] == "! 0.0003"
     assert "! at the edge of what was tried" in done.out
     assert "widen" in done.out.splitlines()[-1]
-    done = run(*TABLE, "--optimizers", "sgd", "--learning-rates", "1e3,1e4,1e5")
+    done = run(*TABLE, "--optimizers", "sgd", "--learning-rates", "1e3,3e3,1e4,1e5")
     assert rows_of(done.out)["sgd"][:2] == ["-", "diverged"]
     assert done.out.splitlines()[-1] == "Every setting diverged: try lower learning rates."
 
@@ -270,7 +272,7 @@ def test_ctrl_c_before_anything_is_finished(run, monkeypatch):
         return True
 
     monkeypatch.setattr(command._Show, "progress", press)
-    done = run("compare", "wine", "--steps", "100000", *RACE)
+    done = run("compare", "wine", "--model", "linear", "--steps", "20000", *RACE)
     assert done.code == 130
     assert done.err.splitlines()[-1] == "Interrupted before a single run was finished."
     assert done.out == ""
@@ -290,8 +292,8 @@ def test_colours_on_a_terminal_unless_unwanted(tmp_path):
     assert not re.search(r"\x1b\[(3[0-7]|9[0-7]|38)", plain)
 
 
-def test_a_pipe_gets_plain_text(shell):
-    done = shell(*TERRAIN)
+def test_a_pipe_gets_plain_text(run):
+    done = run(*TERRAIN)
     assert done.code == 0
     assert "\x1b" not in done.out + done.err
     assert "runs" not in done.err

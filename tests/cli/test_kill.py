@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import ctypes
+import functools
 import json
+import operator
 import os
 import signal
 import subprocess
@@ -16,6 +20,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import fallline
+from fallline.jobs import compare as compare_job
+from fallline.jobs import fit as fit_job
 from fallline.store.folder import RunFolder
 
 # SIGINT as a shell gives it to a command in the foreground, wherever the tests run.
@@ -180,3 +186,23 @@ def test_interrupted_as_by_control_c(place, moment):
     assert facts["status"] == ("interrupted" if moment.startswith("in") else "running")
     finish(place, "fit", "--json", "--resume", "--out", name)
     require_same(run, place / "whole")
+
+
+def test_one_ctrl_c_that_arrives_twice(run, monkeypatch):
+    """Polars raises at a Ctrl-C, and Python raises for the same one at the next call in our own code."""
+    python = ctypes.pythonapi
+    raised = functools.partial(python.PyErr_SetNone, ctypes.py_object(KeyboardInterrupt))
+
+    def twice(config, out=None, **options):
+        RunFolder(out).create({})
+        # Both inside one call from Python, so that the first leaves with the second still to come.
+        collections.deque(map(operator.call, (python.PyErr_SetInterrupt, raised)))
+
+    monkeypatch.setattr(fit_job, "run_fit", twice)
+    done = run("fit", "iris", "--out", "run")
+    assert done.code == 130
+    assert done.err.splitlines() == ["Interrupted. Go on with:  fallline fit --resume --out run"]
+    monkeypatch.setattr(compare_job, "compare", lambda *given: twice(None, "other"))
+    done = run("compare", "iris")
+    assert done.code == 130
+    assert done.err.splitlines() == ["Interrupted before a single run was finished."]

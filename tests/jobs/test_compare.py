@@ -16,8 +16,9 @@ from fallline.jobs.config import FitConfig
 from fallline.jobs.fit import cut
 from fallline.store import files
 
+# Four rates always: one program.
 RATES = {"learning_rate": "0.001:1:4"}
-FAR = {"learning_rate": "0.0001,0.001,0.01,100,1000"}
+FAR = {"learning_rate": "0.0001,0.01,100,1000"}
 
 
 @pytest.fixture
@@ -167,11 +168,12 @@ def test_where_an_optimizer_diverges_is_told(table):
     by_name = {entry.optimizer: entry for entry in made.entries}
     assert by_name["sgd"].diverged_from == 100
     assert by_name["sgd"].at_edge == []
-    assert [math.isfinite(v) for _, v in by_name["sgd"].by_rate] == [True, True, True, False, False]
+    assert [math.isfinite(v) for _, v in by_name["sgd"].by_rate] == [True, True, False, False]
 
 
 def test_when_everything_diverges(table):
-    made = compare(quick(table, optimizers="sgd,momentum", varied={"learning_rate": "1e3,1e4,1e5"}))
+    varied = {"learning_rate": "1e3,3e3,1e4,1e5"}
+    made = compare(quick(table, optimizers="sgd,momentum", varied=varied))
     assert made.winner is None
     assert made.sentence == "Every setting diverged: try lower learning rates."
     assert made.entries[0].score is None
@@ -190,8 +192,8 @@ def test_the_summary_is_json(table):
     told = json.loads(files.to_json(made.to_json()))
     assert told["data"] == table
     assert told["seeds"] == [0, 1]
-    assert told["settings"] == 10
-    assert told["runs"] == 20
+    assert told["settings"] == 8
+    assert told["runs"] == 16
     assert [o["optimizer"] for o in told["optimizers"]] == [e.optimizer for e in made.entries]
     assert told["optimizers"][-1]["by_rate"][-1] == [1000.0, None]
     assert told["sentence"] == made.sentence

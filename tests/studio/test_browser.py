@@ -57,6 +57,30 @@ def seen(browser, served):
         yield page
 
 
+@pytest.fixture(scope="module", params=VIEWS)
+def standing(request, browser, served):
+    """A view opened once, for the tests that do no more than look at it."""
+    with paged(browser, served) as page:
+        opened(page, request.param, theme="dark")
+        yield request.param, page
+
+
+@pytest.fixture(scope="class")
+def playing(browser, served):
+    """A race opened once, for the tests that go on from wherever it is."""
+    with paged(browser, served) as page:
+        opened(page, "terrain")
+        yield page
+
+
+@pytest.fixture(scope="class")
+def fitting(browser, served):
+    """A fit opened once, for the tests that go on from wherever it is."""
+    with paged(browser, served) as page:
+        opened(page, "fit")
+        yield page
+
+
 def opened(seen, view, **state):
     """Open a view by its link and wait until it stands as the link says."""
     given, condition = VIEWS[view]
@@ -75,9 +99,10 @@ def picture(seen):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_looks_as_it_did_and_nothing_is_wrong_with_it(seen, view, theme):
-    opened(seen, view, theme=theme)
+def test_a_view_looks_as_it_did_and_nothing_is_wrong_with_it(standing, theme):
+    view, seen = standing
+    seen.page.evaluate(f"window.fallline.setTheme('{theme}')")
+    time.sleep(0.3)
     found = picture(seen)
     accessible(seen)
     assert not seen.complaints
@@ -125,50 +150,79 @@ def accessible(seen):
     assert not serious
 
 
-class TestNumbers:
-    """What the page shows is what the engine computes when it is asked without a page."""
+def test_the_numbers_are_those_of_the_engine_without_a_page(standing):
+    view, seen = standing
+    check = {
+        "terrain": numbers_of_the_terrain,
+        "fit": numbers_of_the_fit,
+        "graph": numbers_of_the_graph,
+    }
+    check[view](seen)
 
-    def test_terrain(self, seen):
-        opened(seen, "terrain")
-        terrain = fallline.terrains.by_name("himmelblau")
-        starts = terrain.scatter(200, seed=3)
-        (x0, x1), (y0, y1) = terrain.bounds
-        low, high = np.array([x0, y0]), np.array([x1, y1])
-        shown = np.array(seen.test("view.test.positions()")).reshape(2, 200, 2)
-        medians = seen.test("view.test.medians()")
-        optimizers = [fallline.optimizers.SGD(0.01), fallline.optimizers.Adam(0.2)]
-        for k, optimizer in enumerate(optimizers):
-            result = fallline.minimize(
-                terrain, starts=starts, optimizer=optimizer, steps=20, tolerance=0
+
+def numbers_of_the_terrain(seen):
+    terrain = fallline.terrains.by_name("himmelblau")
+    starts = terrain.scatter(200, seed=3)
+    (x0, x1), (y0, y1) = terrain.bounds
+    low, high = np.array([x0, y0]), np.array([x1, y1])
+    shown = np.array(seen.test("view.test.positions()")).reshape(2, 200, 2)
+    medians = seen.test("view.test.medians()")
+    optimizers = [fallline.optimizers.SGD(0.01), fallline.optimizers.Adam(0.2)]
+    for k, optimizer in enumerate(optimizers):
+        result = fallline.minimize(
+            terrain, starts=starts, optimizer=optimizer, steps=20, tolerance=0
+        )
+        expected = (result.x - low) / (high - low) * 2 - 1
+        assert np.abs(shown[k] - expected).max() < 2e-3
+        assert medians[k] == pytest.approx(np.median(result.fun), rel=1e-3, abs=1e-6)
+    # And what is written is what was computed.
+    cells = seen.page.locator(".view-terrain table td").all_inner_texts()
+    assert any(text.strip() for text in cells)
+
+
+def numbers_of_the_fit(seen):
+    slope, intercept = seen.test("view.test.parameters", "fit")
+    loss = seen.test("view.test.loss", "fit")
+    script = seen.page.evaluate("window.fallline.views.fit.exports().python()")
+    names: dict[str, object] = {}
+    exec(script, names)
+    run = next(v for v in names.values() if type(v).__name__ == "Run")
+    numbers = [float(np.ravel(leaf)[0]) for leaf in _leaves(run.params)]
+    assert sorted(numbers) == pytest.approx(sorted([slope, intercept]), rel=1e-5)
+    assert run.steps == 30
+    assert np.isfinite(loss)
+
+
+def numbers_of_the_graph(seen):
+    found = seen.test("view.test.gradients", "graph")
+    x, y = 1.5, 0.5
+    e = np.exp(x * y)
+    assert found["x"][0] == pytest.approx(3 * x * x * y + y * e, rel=1e-5)
+    assert found["y"][0] == pytest.approx(x**3 + x * e, rel=1e-5)
+    assert seen.test("view.test.value", "graph") == pytest.approx(x**3 * y + e, rel=1e-5)
+
+
+def test_it_fits_the_window_in_both_languages(standing):
+    _, seen = standing
+    languages = ["en", "zh-Hans"]
+    for width, height in SIZES:
+        seen.page.set_viewport_size({"width": width, "height": height})
+        for language in languages:
+            if seen.page.evaluate("document.documentElement.lang") != language:
+                seen.page.evaluate("window.fallline.speakNext()")
+            seen.until(f"document.documentElement.lang === '{language}'")
+            time.sleep(0.2)
+            wide = seen.page.evaluate(
+                "[document.documentElement.scrollWidth - innerWidth,"
+                " document.documentElement.scrollHeight - innerHeight,"
+                " ...[...document.querySelectorAll('.view:not([hidden]) .scroll')]"
+                ".map((e) => e.scrollWidth - e.clientWidth)]"
             )
-            expected = (result.x - low) / (high - low) * 2 - 1
-            assert np.abs(shown[k] - expected).max() < 2e-3
-            assert medians[k] == pytest.approx(np.median(result.fun), rel=1e-3, abs=1e-6)
-        # And what is written is what was computed.
-        cells = seen.page.locator(".view-terrain table td").all_inner_texts()
-        assert any(text.strip() for text in cells)
-
-    def test_fit(self, seen):
-        opened(seen, "fit", advance=30)
-        slope, intercept = seen.test("view.test.parameters", "fit")
-        loss = seen.test("view.test.loss", "fit")
-        script = seen.page.evaluate("window.fallline.views.fit.exports().python()")
-        names: dict[str, object] = {}
-        exec(script, names)
-        run = next(v for v in names.values() if type(v).__name__ == "Run")
-        numbers = [float(np.ravel(leaf)[0]) for leaf in _leaves(run.params)]
-        assert sorted(numbers) == pytest.approx(sorted([slope, intercept]), rel=1e-5)
-        assert run.steps == 30
-        assert np.isfinite(loss)
-
-    def test_graph(self, seen):
-        opened(seen, "graph")
-        found = seen.test("view.test.gradients", "graph")
-        x, y = 1.5, 0.5
-        e = np.exp(x * y)
-        assert found["x"][0] == pytest.approx(3 * x * x * y + y * e, rel=1e-5)
-        assert found["y"][0] == pytest.approx(x**3 + x * e, rel=1e-5)
-        assert seen.test("view.test.value", "graph") == pytest.approx(x**3 * y + e, rel=1e-5)
+            assert max(wide) <= 1, (width, height, language, wide)
+        # The next size begins with the language that is on.
+        languages.reverse()
+    seen.page.set_viewport_size({"width": 1280, "height": 720})
+    assert not seen.complaints
 
 
 def _leaves(tree):
@@ -178,56 +232,64 @@ def _leaves(tree):
 
 
 class TestTerrain:
-    def test_keys_run_pause_step_and_reset_it(self, seen):
-        opened(seen, "terrain")
-        page = seen.page
-        page.locator("body").click(position={"x": 700, "y": 20})
-        page.keyboard.press("Space")
-        seen.until("window.fallline.views.terrain.test.step > 25")
-        page.keyboard.press("Space")
-        seen.until("!window.fallline.views.terrain.status().running")
-        time.sleep(0.5)
-        step = seen.test("view.test.step")
-        page.keyboard.press(".")
-        seen.until(f"window.fallline.views.terrain.test.step === {step} + 1")
-        page.keyboard.press("r")
-        seen.until("window.fallline.views.terrain.test.step === 0")
-        assert not seen.complaints
+    def test_an_earlier_step_comes_back_and_a_fork_goes_on_from_it(self, playing):
+        late = playing.test("view.test.positions()")
+        playing.page.evaluate("window.fallline.views.terrain.engine.scrub(5)")
+        playing.until("window.fallline.views.terrain.test.step === 5")
+        early = playing.test("view.test.positions()")
+        assert early != late
+        playing.page.evaluate("window.fallline.views.terrain.engine.scrub(20)")
+        playing.until("window.fallline.views.terrain.test.step === 20")
+        assert playing.test("view.test.positions()") == late
 
-    def test_a_rate_is_changed_without_a_new_start(self, seen):
-        opened(seen, "terrain")
-        run, before = seen.test("view.test.run"), seen.test("view.test.positions()")
-        slider = seen.page.locator(".view-terrain .racer input[type=range]").first
+    def test_a_rate_is_changed_without_a_new_start(self, playing):
+        step = playing.test("view.test.step")
+        run, before = playing.test("view.test.run"), playing.test("view.test.positions()")
+        slider = playing.page.locator(".view-terrain .racer input[type=range]").first
         slider.focus()
-        seen.page.keyboard.press("ArrowLeft")
-        seen.page.locator("body").click(position={"x": 700, "y": 20})
-        seen.page.keyboard.press(".")
-        seen.until("window.fallline.views.terrain.test.step === 21")
-        assert seen.test("view.test.run") == run
-        moved = np.abs(np.array(seen.test("view.test.positions()")) - np.array(before))
+        playing.page.keyboard.press("ArrowLeft")
+        playing.page.locator("body").click(position={"x": 700, "y": 20})
+        playing.page.keyboard.press(".")
+        playing.until(f"window.fallline.views.terrain.test.step === {step} + 1")
+        assert playing.test("view.test.run") == run
+        moved = np.abs(np.array(playing.test("view.test.positions()")) - np.array(before))
         assert 0 < moved.max() < 0.5
 
-    def test_a_click_drops_a_ball_of_each_optimizer(self, seen):
-        opened(seen, "terrain")
-        box = seen.page.locator(".view-terrain canvas").first.bounding_box()
-        seen.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.62)
-        seen.until("window.fallline.views.terrain.test.n === 402")
+    def test_a_click_drops_a_ball_of_each_optimizer(self, playing):
+        box = playing.page.locator(".view-terrain canvas").first.bounding_box()
+        playing.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.62)
+        playing.until("window.fallline.views.terrain.test.n === 402")
         # The link has it, too.
-        seen.until("location.hash.includes('drops')")
+        playing.until("location.hash.includes('drops')")
 
-    def test_an_earlier_step_comes_back_and_a_fork_goes_on_from_it(self, seen):
-        opened(seen, "terrain")
-        late = seen.test("view.test.positions()")
-        seen.page.evaluate("window.fallline.views.terrain.engine.scrub(5)")
-        seen.until("window.fallline.views.terrain.test.step === 5")
-        early = seen.test("view.test.positions()")
-        assert early != late
-        seen.page.evaluate("window.fallline.views.terrain.engine.scrub(20)")
-        seen.until("window.fallline.views.terrain.test.step === 20")
-        assert seen.test("view.test.positions()") == late
+    def test_keys_run_pause_step_and_reset_it(self, playing):
+        page, step = playing.page, playing.test("view.test.step")
+        page.locator("body").click(position={"x": 700, "y": 20})
+        page.keyboard.press("Space")
+        playing.until(f"window.fallline.views.terrain.test.step > {step} + 5")
+        page.keyboard.press("Space")
+        playing.until("!window.fallline.views.terrain.status().running")
+        time.sleep(0.5)
+        step = playing.test("view.test.step")
+        page.keyboard.press(".")
+        playing.until(f"window.fallline.views.terrain.test.step === {step} + 1")
+        page.keyboard.press("r")
+        playing.until("window.fallline.views.terrain.test.step === 0")
+        assert not playing.complaints
+
+    def test_a_hidden_view_is_not_computed(self, playing):
+        before = playing.test("view.test.step")
+        playing.page.evaluate("window.fallline.views.terrain.engine.run(true)")
+        playing.until(f"window.fallline.views.terrain.test.step > {before} + 2")
+        playing.page.locator("#tab-graph").click()
+        playing.until("Boolean(window.fallline.views.graph)")
+        time.sleep(0.7)
+        step = playing.test("view.test.step")
+        time.sleep(0.7)
+        assert playing.test("view.test.step") == step
 
     def test_a_formula_that_cannot_be_read_is_a_sentence_where_it_was_typed(self, seen):
-        opened(seen, "terrain", surface=None, formula="x^2 + y^2", bounds=[-2, 2, -2, 2])
+        opened(seen, "terrain", surface=None, formula="x^2 + 3*y^2", bounds=[-2, 2, -2, 2])
         area = seen.page.locator(".view-terrain textarea")
         area.fill("x^2 + cso(y)")
         area.press("Tab")
@@ -238,13 +300,19 @@ class TestTerrain:
 
 
 class TestFit:
-    def test_a_click_paints_a_point(self, seen):
-        opened(seen, "fit")
-        before = seen.test("view.test.points", "fit")
-        box = seen.page.locator(".view-fit .stage").bounding_box()
-        seen.page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
-        seen.until(f"window.fallline.views.fit.test.points === {before + 1}")
-        assert not seen.complaints
+    def test_a_click_paints_a_point(self, fitting):
+        before = fitting.test("view.test.points", "fit")
+        box = fitting.page.locator(".view-fit .stage").bounding_box()
+        fitting.page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+        fitting.until(f"window.fallline.views.fit.test.points === {before + 1}")
+        assert not fitting.complaints
+
+    def test_from_a_line_to_its_loss_as_a_terrain(self, fitting):
+        fitting.page.get_by_text("Open this loss as a terrain").click()
+        fitting.until(
+            "window.fallline.current === 'terrain' && window.fallline.views.terrain.test.n > 0"
+        )
+        assert not fitting.complaints
 
 
 class TestGraph:
@@ -271,17 +339,9 @@ class TestLinkedViews:
             x * x + 3 * y * y, rel=1e-3, abs=1e-6
         )
         seen.page.evaluate(
-            "window.fallline.show('terrain', {formula: 'x^2 + y^2', bounds: [-1, 1, -1, 1]})"
+            "window.fallline.show('terrain', {formula: 'x^2 + 3*y^2', bounds: [-1, 1, -1, 1]})"
         )
         seen.until("window.fallline.views.terrain.test.step === 0")
-        assert not seen.complaints
-
-    def test_from_a_line_to_its_loss_as_a_terrain(self, seen):
-        opened(seen, "fit")
-        seen.page.get_by_text("Open this loss as a terrain").click()
-        seen.until(
-            "window.fallline.current === 'terrain' && window.fallline.views.terrain.test.n > 0"
-        )
         assert not seen.complaints
 
 
@@ -315,25 +375,6 @@ class TestPage:
         seen.until("window.fallline.views.terrain.test.n > 0")
         assert not [text for text in seen.complaints if text.startswith("error:")]
 
-    @pytest.mark.parametrize("view", VIEWS)
-    def test_it_fits_the_window_in_both_languages(self, seen, view):
-        opened(seen, view, lang="en")
-        for language in ("en", "zh-Hans"):
-            if language == "zh-Hans":
-                seen.page.evaluate("window.fallline.speakNext()")
-            seen.until(f"document.documentElement.lang === '{language}'")
-            for width, height in SIZES:
-                seen.page.set_viewport_size({"width": width, "height": height})
-                time.sleep(0.2)
-                wide = seen.page.evaluate(
-                    "[document.documentElement.scrollWidth - innerWidth,"
-                    " document.documentElement.scrollHeight - innerHeight,"
-                    " ...[...document.querySelectorAll('.view:not([hidden]) .scroll')]"
-                    ".map((e) => e.scrollWidth - e.clientWidth)]"
-                )
-                assert max(wide) <= 1, (width, height, wide)
-        assert not seen.complaints
-
     def test_language_and_theme_turn_without_a_reload(self, seen):
         opened(seen, "graph", theme="dark")
         seen.page.locator("body").click(position={"x": 700, "y": 20})
@@ -349,17 +390,6 @@ class TestPage:
         seen.page.keyboard.press("L")
         seen.page.keyboard.press("?")
         assert seen.page.locator("dialog kbd").count() > 5
-
-    def test_a_hidden_view_is_not_computed(self, seen):
-        opened(seen, "terrain")
-        seen.page.evaluate("window.fallline.views.terrain.engine.run(true)")
-        seen.until("window.fallline.views.terrain.test.step > 22")
-        seen.page.locator("#tab-graph").click()
-        seen.until("Boolean(window.fallline.views.graph)")
-        time.sleep(0.7)
-        step = seen.test("view.test.step")
-        time.sleep(0.7)
-        assert seen.test("view.test.step") == step
 
     def test_reduced_motion_is_kept(self, browser, served):
         with paged(browser, served, reduced_motion="reduce") as page:

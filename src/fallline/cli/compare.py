@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -189,6 +190,11 @@ def compare(
     try:
         made = run_compare(config, cast("Reporter", show))
     except (KeyboardInterrupt, NothingFinishedError):
+        try:  # noqa: SIM105 - suppress() would be a call too, outside
+            # Polars hands on a Ctrl-C by itself, and Python does once more at the next call: this one.
+            time.sleep(0)
+        except KeyboardInterrupt:
+            pass
         show.close()
         screen.remark("Interrupted before a single run was finished.")
         raise typer.Exit(130) from None

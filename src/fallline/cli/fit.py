@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -242,6 +243,11 @@ def fit(
         )
     except KeyboardInterrupt:
         # Before or between the trainings, which end in good order by themselves.
+        try:  # noqa: SIM105 - suppress() would be a call too, outside
+            # Polars hands on a Ctrl-C by itself, and Python does once more at the next call: this one.
+            time.sleep(0)
+        except KeyboardInterrupt:
+            pass
         show.close()
         if (out / "run.json").is_file():
             screen.remark(f"Interrupted. Go on with:  fallline fit --resume --out {out}")

@@ -149,6 +149,10 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
                 raise
             raise InvalidInput(str(error)) from None
         self._keep(run, first=first)
+        self._calls = getattr(self, "_calls", 0) + 1
+        if run.stop.reason == "epochs":
+            calls = "1 call" if self._calls == 1 else f"each of {self._calls} calls"
+            self.stop_reason_ = f"One pass over the rows of {calls} of partial_fit."
         if held_out is not None:
             self._validate_part(held_out)
         self._warn(run, part=True)
@@ -334,7 +338,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
 
     def _forget_parts(self) -> None:
         """A whole fit ends what calls of ``partial_fit`` had begun."""
-        for name in ("stopped_", "_waited", "_kept", "_best_part", "_best_weights"):
+        for name in ("stopped_", "_calls", "_waited", "_kept", "_best_part", "_best_weights"):
             self.__dict__.pop(name, None)
 
     def _validate_part(self, rows: Rows) -> None:
@@ -360,7 +364,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
             self._params, self._state = self._best_weights
             self.run_.params, self.run_.state = self._best_weights
             self.stop_reason_ = (
-                f"Stopped after {self.n_iter_} calls of partial_fit: the validation loss had not "
+                f"Stopped after {self._calls} calls of partial_fit: the validation loss had not "
                 f"improved for {self._waited} of them. The best parameters were kept."
             )
             self._publish()

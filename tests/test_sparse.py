@@ -59,7 +59,7 @@ def test_products_and_gradients_are_those_of_the_dense_table(x64, monkeypatch, w
 
     kept = SparseRows.from_csr(scipy.sparse.csr_array(X), width=width)
     for some, full in (
-        (kept.padded(50), np.pad(X, [(0, 7), (0, 0)])),
+        (kept.padded(50), np.concatenate([X, np.repeat(X[:1], 7, axis=0)])),
         (kept.take(rows), X[rows]),
     ):
         assert some.shape == full.shape
@@ -214,6 +214,33 @@ def test_predictions_block_by_block(monkeypatch):
         for part in (slice(5, 16), slice(8, 18)):  # with a row that is full, and without
             some = run.apply_in_blocks(model, params, {}, matrix[part], block=8)
             np.testing.assert_array_equal(some, found[part])
+        assert run.apply_in_blocks(model, params, {}, matrix[:0], block=8).shape == (0, 2)
+
+
+def test_predictions_for_tables_of_any_size_share_programs():
+    """Of one kind, that is; with rows that are far longer than the others, and few at the end."""
+    columns, draw = 20_000, np.random.default_rng(0)
+    lengths = draw.integers(0, 60, 1500)
+    lengths[[40, 310, 1499]] = 9_000, 33, 15_000
+    places = [draw.choice(columns, n, replace=False) for n in lengths]
+    rows = np.repeat(np.arange(1500), lengths), np.concatenate(places)
+    values = draw.normal(size=lengths.sum()).astype(np.float32)
+    whole = scipy.sparse.csr_array((values, rows), (1500, columns))
+    model = MLP(columns, (5,), 2, init="glorot")
+    params = model.init(jax.random.PRNGKey(0))
+    before = run._apply._cache_size()
+    found = run.apply_in_blocks(model, params, {}, whole, block=256)
+    layer = params["affine1"]
+    hidden = model.layers  # placeholder
+    for begin, count in ((0, 300), (450, 700), (41, 1000), (1, 1499), (1499, 1), (40, 3)):
+        part = slice(begin, begin + count)
+        some = run.apply_in_blocks(model, params, {}, whole[part], block=256)
+        np.testing.assert_array_equal(some, found[part])
+    assert run._apply._cache_size() - before <= 3
+    # No block is much larger than what it stores, nor than the largest of them.
+    blocks = list(sparse.in_blocks(sparse.canonical(whole), 256, 32))
+    assert len({block.values.size for block in blocks}) <= 2
+    assert max(block.values.size for block in blocks) < whole.nnz
 
 
 def test_small_tables_are_trained_on_in_full(monkeypatch):

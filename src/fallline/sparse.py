@@ -14,7 +14,7 @@ from jax import lax
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from jaxtyping import Array, Float
 
@@ -24,6 +24,9 @@ SMALL = 2**22
 _TRANSIENT = 2**18
 """Numbers that a product writes down at a time, about 1 MB, which stays in the processor's cache."""
 
+_ROOM = 2**20
+"""Numbers that a block has room for at most, however few it stores, 8 MB with their columns."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Facts:
@@ -32,7 +35,7 @@ class _Facts:
     Attributes:
         columns: of the table.
         width: a row is worked off in pieces of so many stored numbers.
-        pieces: pieces of the longest row, at most.
+        pieces: pieces of the longest row, at most; if not 1, the program takes rows of any length.
     """
 
     columns: int
@@ -141,12 +144,16 @@ class SparseRows:
         return dataclasses.replace(self, starts=starts, lengths=lengths)
 
     def padded(self, rows: int) -> SparseRows:
-        """The same with empty rows after the last, up to so many rows."""
+        """The same with copies of row 0 after the last, up to so many rows.
+
+        Copies, since what is finite on the rows of a table need not be so on an empty one.
+        """
         xp: Any = np if isinstance(self.starts, np.ndarray) else jnp
-        more = (0, rows - len(self))
-        return dataclasses.replace(
-            self, starts=xp.pad(self.starts, more), lengths=xp.pad(self.lengths, more)
+        starts, lengths = (
+            xp.concatenate([part, xp.repeat(part[:1], rows - len(self))])
+            for part in (self.starts, self.lengths)
         )
+        return dataclasses.replace(self, starts=starts, lengths=lengths)
 
     def __matmul__(self, weights: Float[Array, "columns k"]) -> Float[Array, "n k"]:
         """The product with a matrix or a vector, to be differentiated with respect to it only.
@@ -215,6 +222,42 @@ def canonical(matrix: Any, dtype: Any = None) -> Any:
     # A number too large for single precision becomes infinite, and is told as such.
     with np.errstate(over="ignore"):
         return csr.astype(dtype, copy=False)
+
+
+def in_blocks(csr: Any, size: int, width: int) -> Iterator[SparseRows]:
+    """A table's rows, some at a time, in shapes that one or two programs serve whatever its size.
+
+    A row's product has the same bits in whatever block it is. No more than a block is copied at a time.
+
+    Args:
+        csr: (n, d), from `canonical`.
+        size: rows of a block; the last one is filled up with empty rows, which cost nothing.
+        width: stored numbers of a row that are multiplied at a time.
+    """
+    count = csr.shape[0]
+    # The last block, which may be smaller, shares the room that most others need.
+    typical = csr.nnz * min(size, count) // max(count, 1)
+    for begin in range(0, max(count, 1), size):
+        ends = csr.indptr[begin : begin + size + 1].astype(np.int32)
+        part = slice(int(ends[0]), int(ends[-1]))
+        stored = part.stop - part.start
+        filled = _room(max(stored, typical), size * width) - stored
+        missing = size + 1 - len(ends)
+        yield SparseRows(
+            starts=np.pad(ends[:-1] - ends[0], (0, missing)),
+            lengths=np.pad(np.diff(ends), (0, missing)),
+            indices=np.pad(csr.indices[part].astype(np.int32, copy=False), (0, filled)),
+            values=np.pad(csr.data[part], (0, filled)),
+            facts=_Facts(csr.shape[1], width, 2),
+        )
+
+
+def _room(count: int, least: int) -> int:
+    """Numbers to make room for: in steps of four, which share programs, until copying would tell."""
+    room = least
+    while room < count:
+        room *= 4
+    return room if room <= max(_ROOM, least) else rounded(count)
 
 
 def small(matrix: Any) -> bool:

@@ -3,10 +3,12 @@
 import pickle
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse
 import sklearn
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
@@ -363,6 +365,8 @@ def test_what_ended_a_fit_is_told():
         ({"loss": "cross_entropy"}, "use 'log_loss'"),
         ({"optimizer": "adm"}, "did you mean 'adam'"),
         ({"optimizer": 3}, "optimizer must be a name"),
+        ({"optimizer": optimizers.Adam}, "write Adam\\(\\)"),
+        ({"average": 1.0}, "The 'average' parameter"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"class_weight": "fair"}, "class_weight"),
     ],
@@ -370,6 +374,131 @@ def test_what_ended_a_fit_is_told():
 def test_wrong_parameters_are_value_errors(options, wrong):
     with pytest.raises(ValueError, match=wrong):
         small(LinearClassifier, **options).fit(X, WORDS)
+
+
+@pytest.mark.parametrize("loss", ["huber:1.35", "log_cosh", "epsilon_insensitive:0.1"])
+def test_a_loss_with_a_size_of_its_own_learns_targets_of_any_size(loss):
+    big = small(LinearRegressor, loss=loss, max_iter=500, alpha=0.0).fit(X, 1e5 * Y)
+    assert big.score(X, 1e5 * Y) > 0.97
+    # Its size is on the data's units: the loss is what it is by hand.
+    function = losses.by_name(loss).function
+    by_hand = np.mean(function(jnp.asarray(big.predict(X)), jnp.asarray(1e5 * Y)))
+    np.testing.assert_allclose(big.loss_, by_hand, rtol=1e-2)
+
+
+def test_a_loss_that_is_infinite_at_zero_is_not_asked_about_rows_that_fill_up():
+    def of_logarithms(prediction, target):
+        return (prediction[:, 0] - jnp.log(target)) ** 2
+
+    for size in ("full", 32):
+        model = small(LinearRegressor, loss=of_logarithms, batch_size=size).fit(X, np.exp(Y / 10))
+        assert model.n_iter_ == 20
+        assert np.isfinite(model.loss_)
+
+
+def test_validation_scores_are_those_of_score():
+    labels = np.stack([X[:, 0] > 0, X[:, 1] > 0], axis=1).astype(int)
+    model = small(LinearClassifier).fit(X[:90], labels[:90], validation_data=(X[90:], labels[90:]))
+    assert model.validation_scores_[-1] == pytest.approx(model.score(X[90:], labels[90:]))
+    weights = np.arange(1.0, 31)
+    model = small(LinearRegressor)
+    model.fit(X[:90], Y[:90], validation_data=(X[90:], Y[90:], weights))
+    score = model.score(X[90:], Y[90:], sample_weight=weights)
+    assert model.validation_scores_[-1] == pytest.approx(score, abs=1e-5)
+    rare = {"ash": 10.0, "beech": 0.1, "oak": 1.0}
+    model = small(LinearClassifier, class_weight=rare, early_stopping=True).fit(X, WORDS)
+    assert all((12 * v) % 1 == pytest.approx(0, abs=1e-4) for v in model.validation_scores_)
+    assert (
+        small(LinearRegressor, loss="poisson")
+        .fit(X[:90], np.exp(Y[:90] / 5), validation_data=(X[90:], np.exp(Y[90:] / 5)))
+        .validation_scores_
+        is None
+    )
+
+
+def test_a_fit_that_fails_leaves_everything_as_it_was():
+    model = small(MLPRegressor).fit(X, Y)
+    before = model.predict(X)
+    for wrong in ({"optimizer": "adm"}, {"callback": lambda p: 1 / 0}):
+        with pytest.raises((ValueError, ZeroDivisionError)):
+            model.set_params(**wrong).fit(100 * X, Y)
+        model.set_params(optimizer="adam", callback=None)
+        np.testing.assert_array_equal(model.predict(X), before)
+    fresh = small(LinearClassifier)
+    with pytest.raises(ValueError, match="NaN"):
+        fresh.partial_fit(X * np.nan, WORDS, classes=["a", "b"])
+    assert fresh.fit(X, WORDS).classes_.tolist() == ["ash", "beech", "oak"]
+
+
+def test_parts_with_other_settings_than_before():
+    model = small(LinearRegressor, standardize=False).partial_fit(X, Y)
+    for other in ({"optimizer": "sgd"}, {"average": True}, {"clip_norm": 1.0}, {"average": False}):
+        model.set_params(**other).partial_fit(X, Y)
+    assert np.isfinite(model.predict(X)).all()
+    with pytest.raises(ValueError, match="no last epoch for the schedule 'cosine'"):
+        model.set_params(schedule="cosine").partial_fit(X, Y)
+    # The cuts of a plateau are remembered from call to call.
+    model = small(LinearRegressor, optimizer="sgd", schedule="plateau:0.5:2", standardize=False)
+    model.set_params(learning_rate_init=0.1)
+    for _ in range(60):
+        model.partial_fit(X, Y)
+    assert model.history_.learning_rate[-1] < 0.1
+
+
+def test_parts_draw_anew():
+    model = small(MLPRegressor, dropout=0.5, learning_rate_init=1e-9, standardize=False)
+    seen = {model.partial_fit(X, Y).loss_ for _ in range(4)}
+    assert len(seen) == 4
+
+
+def test_outputs_of_any_size_count_alike():
+    y = np.stack([Y, 1e5 * X[:, 0]], axis=1)
+    model = small(MLPRegressor, max_iter=300, learning_rate_init=0.03).fit(X, y)
+    assert model.score(X, y) > 0.9
+    ridge = Ridge(3.0).fit(X, y)
+    ours = small(LinearRegressor, alpha=2 * 2 * 3.0 / len(X), precision="float64", tol=None)
+    ours.set_params(max_iter=1000, learning_rate_init=0.1, schedule="cosine")
+    scaled = (X - X.mean(0)) / X.std(0)
+    np.testing.assert_allclose(
+        ours.fit(scaled, y).coef_, Ridge(3.0).fit(scaled, y).coef_, rtol=1e-5
+    )
+    assert ours.coef_.shape == ridge.coef_.shape
+
+
+def test_predictions_compile_once(caplog):
+    model = small(MLPClassifier).fit(X, WORDS)
+    model.predict_proba(X[:3])
+    with jax.log_compiles(True):
+        for rows in (1, 7, 100, 120):
+            model.predict_proba(X[:rows])
+    assert "Compiling" not in caplog.text
+
+
+def test_functions_that_cannot_be_compiled_are_told():
+    with pytest.raises(ValueError, match="must use jax.numpy instead of NumPy"):
+        small(LinearRegressor, loss=lambda z, y: np.square(np.asarray(z)[:, 0] - y)).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "wrong"),
+    [
+        ({"ash": -1}, "finite numbers of 0 or more"),
+        ({"ash": np.inf}, "finite numbers of 0 or more"),
+        ({"ash": 0, "beech": 0, "oak": 0}, "must not be 0 for all"),
+    ],
+)
+def test_wrong_class_weights(weights, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        small(LinearClassifier, class_weight=weights).fit(X, WORDS)
+
+
+def test_huge_and_tiny_numbers():
+    odd = X.copy()
+    odd[:, 0] *= 1e200
+    odd[:, 1] = 1e300
+    assert small(LinearRegressor, max_iter=200).fit(odd, 1e-200 * Y).score(odd, 1e-200 * Y) > 0.5
+    heavy = small(LinearRegressor).fit(X, Y, sample_weight=np.full(len(X), 1e-300))
+    np.testing.assert_allclose(heavy.coef_, small(LinearRegressor).fit(X, Y).coef_, rtol=1e-4)
 
 
 def test_wrong_data_are_value_errors():
@@ -385,5 +514,11 @@ def test_wrong_data_are_value_errors():
         small(LinearRegressor).fit(X, Y, validation_data=X)
     with pytest.raises(ValueError, match="were not there at the start"):
         small(LinearClassifier).fit(X, WORDS, validation_data=(X[:2], ["elm", "oak"]))
-    with pytest.raises(ValueError, match="must contain at least one non-zero number"):
+    with pytest.raises(ValueError, match="y must hold 0 and 1 only"):
+        small(LinearClassifier).fit(X, 2 * np.stack([X[:, 0] > 0, X[:, 1] > 0], axis=1) - 1)
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        small(LinearRegressor).fit(X, scipy.sparse.csr_array(Y[:, None]))
+    with pytest.raises(
+        ValueError, match="must contain at least one non-zero number|not be all zero"
+    ):
         small(LinearClassifier).fit(X, WORDS, sample_weight=np.zeros(len(X)))

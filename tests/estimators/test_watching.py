@@ -70,7 +70,7 @@ def test_functions_see_the_losses_of_the_data_and_stop_the_fit(recwarn):
     assert (
         model.set_params(callback=lambda p: True)
         .partial_fit(X, Y)
-        .stop_reason_.startswith("Stopped by the callback after 1 of 1 epochs")
+        .stop_reason_.startswith("Stopped by the callback after 1 of 1 epoch")
     )
     assert not recwarn.list
 
@@ -337,7 +337,7 @@ def test_pictures_of_short_and_broken_fits():
     for _ in range(2):
         model.partial_fit(X, Y, sample_weight=None)
     assert len(drawn(model.plot_history(axes[1]))["training"]) == 3
-    assert "After 3 epochs" in small_print(axes[1])
+    assert "2 calls of partial_fit" in small_print(axes[1])
     # One blows up after some epochs, the other before the first has ended.
     for ax, rate, unit in ((axes[2], 1e6, "epoch"), (axes[3], 3e38, "step")):
         wild = linear(optimizer="sgd", learning_rate_init=rate, max_iter=50)

@@ -55,7 +55,7 @@ def descend(
             # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
             wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
             if every_epoch:
-                wish = plan.steps - step % plan.steps
+                wish = min(wish, plan.steps - step % plan.steps)
             epoch, first, end, epochs, closes = problem.portion(step, wish)
             if ordered[0] != epoch or ordered[1] < epochs:
                 order, ordered = problem.order(epoch, epochs), (epoch, epochs)
@@ -109,7 +109,7 @@ def descend(
         final=final,
         best_epoch=best_epoch,
         seconds=seconds,
-        last={name: carry[name] for name in ("params", "state", "optimizer_state")},
+        last={name: carry[name] for name in ("params", "state", "optimizer_state", "optimizer")},
     )
 
 

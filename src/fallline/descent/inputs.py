@@ -86,18 +86,22 @@ def with_mean_weight_1(rows: Batch) -> Batch:
 
 
 def padded(rows: Batch, count: int) -> Batch:
-    """The rows with others of weight 0 after them, ``count`` in all."""
+    """The rows with others of weight 0 after them, ``count`` in all.
+
+    These are copies of the first: a loss of the user's own may be infinite on a row of zeros, and
+    infinity times 0 is not 0.
+    """
     have = count_rows(rows)
 
     def fill(leaf: Any) -> Any:
         if hasattr(leaf, "padded"):
             return leaf.padded(count)
-        return np.concatenate([leaf, np.zeros((count - have, *leaf.shape[1:]), leaf.dtype)])
+        return np.concatenate([leaf, np.repeat(leaf[:1], count - have, axis=0)])
 
     kind = jnp.result_type(float)
     weights = np.ones(have, kind) if rows.weights is None else rows.weights
-    whole = rows._replace(weights=weights)
-    return jax.tree.map(fill, whole, is_leaf=lambda leaf: hasattr(leaf, "padded"))
+    filled = jax.tree.map(fill, rows, is_leaf=lambda leaf: hasattr(leaf, "padded"))
+    return filled._replace(weights=np.pad(weights, (0, count - have)))
 
 
 def check_classes(y: Any, classes: int) -> None:

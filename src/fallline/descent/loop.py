@@ -206,7 +206,7 @@ def go_on(
     def step(e: Array, i: Array, carry: Carry, history: Any, size: int) -> tuple[Carry, Any]:
         batch, count = draw(e, i, size)
         key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
-        if shape.padded:
+        if batch.weights is not None:
             count = jnp.sum(batch.weights > 0).astype(kind)
         carry, record, layers = one_step(objective, carry, batch, key, count)
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
@@ -329,7 +329,7 @@ def close_epoch(
         monitored = mean_loss if watched else validated
     better = monitored < carry["best_value"]
     progress = monitored < carry["best_value"] - rules.min_improvement
-    since_best = jnp.where(better & progress, 0, carry["since_best"] + 1)
+    since_best = jnp.where(progress, 0, carry["since_best"] + 1)
     recent = jnp.roll(carry["recent"], -1).at[-1].set(mean_loss)
     gradient_norm = carry["epoch_gradient_norm"] / carry["epoch_rows"]
     optimizer = jax.tree.map(

@@ -117,6 +117,8 @@ class ModelObjective:
         score: like the loss, averaged over the validation rows and reported (accuracy, say), or None.
         l1: $\lambda_1$, or None for no such term.
         l2: $\lambda_2$, or None for no such term.
+        scale: $s$, if the loss is to see $s f_\theta(x)$ and $s y$, and to be divided by $s$: targets of any
+            size for a loss with a size of its own (Huber's). The score sees them as they are.
     """
 
     model: Any = static()
@@ -124,6 +126,7 @@ class ModelObjective:
     score: Any = static(default=None)
     l1: Any = None
     l2: Any = None
+    scale: Any = None
 
     weighted = True
     """Padded rows can be weighed away."""
@@ -141,7 +144,7 @@ class ModelObjective:
         prediction, state = self.model.apply(
             params, state, batch.x, key=key, training=True, mask=mask
         )
-        losses = per_example(self.loss(prediction, batch.y), prediction)
+        losses = self._losses(prediction, batch.y)
         value = batch_mean(losses, batch.weights)
         value += penalty(params, self.l1, self.l2)
         return value.astype(prediction.dtype), state
@@ -153,8 +156,14 @@ class ModelObjective:
         if self.score is not None:
             scores = per_example(self.score(prediction, batch.y), prediction)
             score = weighted_mean(scores, batch.weights)
-        losses = per_example(self.loss(prediction, batch.y), prediction)
-        return weighted_mean(losses, batch.weights), score
+        return weighted_mean(self._losses(prediction, batch.y), batch.weights), score
+
+    def _losses(self, prediction: Array, y: Array) -> Array:
+        if self.scale is None:
+            return per_example(self.loss(prediction, y), prediction)
+        return (
+            per_example(self.loss(self.scale * prediction, self.scale * y), prediction) / self.scale
+        )
 
 
 @hyperparameters

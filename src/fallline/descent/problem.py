@@ -159,6 +159,7 @@ def pose(
     pad_rows: bool = False,
     monitor: str = "validation",
     scale_weights: bool = True,
+    target_scale: float | None = None,
 ) -> tuple[Problem, losses.Loss | None]:
     """Check what a user asked for and bring it into the engine's form; see `train`."""
     penalties = {name: inputs.penalty(name, value) for name, value in (("l1", l1), ("l2", l2))}
@@ -178,7 +179,10 @@ def pose(
     if isinstance(model, Model):
         found_loss = inputs.find_loss(loss)
         score = score or (inputs.accuracy if found_loss.task == "classification" else None)
-        objective: Any = ModelObjective(model, found_loss.function, score, **penalties)
+        stopping.positive("The target's scale", target_scale)
+        objective: Any = ModelObjective(
+            model, found_loss.function, score, **penalties, scale=target_scale
+        )
         rows = inputs.labelled_rows(data)
     else:
         if not callable(model):

@@ -14,7 +14,7 @@ from fallline import sparse
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jaxtyping import PyTree
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _BLOCK = 8192
 
 _WIDTH = 32
-"""Numbers of a sparse row that are multiplied at a time; see `SparseRows.from_csr`."""
+"""Numbers of a sparse row that are multiplied at a time; see `sparse.in_blocks`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,34 +95,25 @@ def apply_in_blocks(
     Returns:
         Array of shape (n, outputs).
     """
-    size = block or _BLOCK
-    if sparse.is_sparse(x):
-        x = sparse.canonical(x)
-        if size * x.shape[1] > sparse.SMALL:
-            x = sparse.SparseRows.from_csr(x, width=_WIDTH)
-    elif not sparse.is_rows(x):
-        x = np.asarray(x)
-    count = x.shape[0]
-    if count <= size and not block:
-        return np.asarray(_apply(model, params, state, _dense(x)))
+    count = x.shape[0] if hasattr(x, "shape") else len(x)
+    size = block or max(1, min(count, _BLOCK))
     if sparse.is_rows(x):
-        x = jax.device_put(x.padded(-(-count // size) * size))
-    parts: list[np.ndarray] = []
-    for begin in range(0, count, size):
-        # One shape is one program: the last block is filled up with zeros and cut off again.
-        if sparse.is_rows(x):
-            filled = x.take(np.arange(begin, begin + size))
-        else:
-            part = _dense(x[begin : begin + size])
-            filled = np.zeros((size, *x.shape[1:]), x.dtype)
-            filled[: len(part)] = part
-        parts.append(np.asarray(_apply(model, params, state, filled))[: count - begin])
-    return np.concatenate(parts)
+        blocks = sparse.in_blocks(sparse.canonical(x.to_csr()), size, _WIDTH)
+    elif sparse.is_sparse(x) and size * x.shape[1] > sparse.SMALL:
+        blocks = sparse.in_blocks(sparse.canonical(x), size, _WIDTH)
+    else:
+        blocks = _in_blocks(sparse.canonical(x) if sparse.is_sparse(x) else np.asarray(x), size)
+    parts = [np.asarray(_apply(model, params, state, part)) for part in blocks]
+    return np.concatenate(parts)[:count]
 
 
-def _dense(part: Any) -> Any:
-    """A part of a `scipy.sparse` table in full; anything else as it is."""
-    return part.toarray() if sparse.is_sparse(part) else part
+def _in_blocks(x: Any, size: int) -> Iterator[np.ndarray]:
+    """Rows some at a time, each block in full; the last one is filled up with zeros."""
+    for begin in range(0, max(x.shape[0], 1), size):
+        part = x[begin : begin + size]
+        part = part.toarray() if sparse.is_sparse(part) else part
+        missing = size - len(part)
+        yield np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) if missing else part
 
 
 @dataclasses.dataclass
@@ -144,8 +135,8 @@ class Run:
         model: the model, or None for a user's objective.
         loss: the loss, or None for a user's objective.
         range_test: the learning rates tried and what came of them, or None.
-        last: parameters, untrained state and the optimizer's memory at the very end, by the names that
-            `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
+        last: parameters, untrained state, the optimizer and what it remembers at the very end, by the names
+            that `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
     """
 
     params: PyTree

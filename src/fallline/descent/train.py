@@ -56,6 +56,7 @@ def train(
     monitor: Literal["validation", "training"] = "validation",
     every_epoch: bool = False,
     scale_weights: bool = True,
+    target_scale: float | None = None,
 ) -> Run:
     """Train by gradient descent.
 
@@ -103,9 +104,11 @@ def train(
             much again, up to twice as much below 1024 rows, 64 rows at least.
         monitor: which loss the patience, schedules that look, and the choice of the parameters go by;
             with "training", validation rows are only watched.
-        every_epoch: call ``callback`` at the end of each epoch instead.
+        every_epoch: call ``callback`` at the end of each epoch, too.
         scale_weights: bring the weights to the mean 1, so that only their ratios matter; without it a weight
             of 2 doubles a row's gradient, as training that goes on with other rows may want.
+        target_scale: what the targets were divided by, for a loss with a size of its own (Huber's), which
+            then sees outputs and targets multiplied by it and is divided by it.
 
     Returns:
         The run. The same seed on the same machine gives the same bits, however often it was
@@ -141,6 +144,7 @@ def train(
         pad_rows=pad_rows,
         monitor=monitor,
         scale_weights=scale_weights,
+        target_scale=target_scale,
     )
     stopping.positive("The time budget", time_budget)
     range_test, began = None, time.perf_counter()

@@ -47,11 +47,11 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
     _task: ClassVar[str]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "loss": [str, callable, object],
+        "loss": "no_validation",
         "alpha": [Interval(_NUMBER, 0, None, closed="left")],
-        "optimizer": [str, object],
+        "optimizer": "no_validation",
         "learning_rate_init": _RATE,
-        "schedule": [str, object, None],
+        "schedule": "no_validation",
         "batch_size": [
             StrOptions({"auto", "full"}),
             Interval(numbers.Integral, 1, None, closed="left"),
@@ -67,7 +67,11 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         "shuffle": ["boolean"],
         "standardize": ["boolean"],
         "clip_norm": [Interval(_NUMBER, 0, None, closed="neither"), None],
-        "average": ["boolean", Interval(_NUMBER, 0, None, closed="left")],
+        "average": [
+            "boolean",
+            Interval(numbers.Integral, 0, None, closed="left"),
+            Interval(_NUMBER, 0, 1, closed="left"),
+        ],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "precision": [StrOptions({"auto", "float32", "float64"})],
@@ -100,11 +104,13 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         """A whole fit; starts from the last one's weights with ``warm_start``."""
         self._validate_params()
         again = self.warm_start and hasattr(self, "_params")
+        before = dict(self.__dict__)
         try:
             rows = self._rows(X, y, sample_weight, first=not again)
             watched = self._validation_rows(validation_data)
             start = self._affines_now() if again else None
             training, held_out = self._held_out(rows, watched)
+            training = training.with_mean_weight_1()
             self._forget_parts()
             self._learn_scaling(training)
             self._started = {} if start is None else self._placed(start)
@@ -112,10 +118,8 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
                 self._started["state"] = self._state
             given = (X, y, sample_weight)
             run = self._train(training, held_out, given=given)
-        except FalllineError as error:
-            if watching.from_callback(error):
-                raise
-            raise InvalidInput(str(error)) from None
+        except BaseException as error:
+            raise self._undone(error, before) from None
         self._keep(run, first=True)
         watching.finished(self, given)
         self._warn(run)
@@ -125,6 +129,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         """One more pass, over these rows, from where the last call left off."""
         self._validate_params()
         first = not hasattr(self, "_params")
+        before = dict(self.__dict__)
         try:
             if self.early_stopping and getattr(self, "stopped_", False):
                 warnings.warn(
@@ -144,10 +149,8 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
                 self._started = self._last
             training, held_out = self._kept_out(rows, watched)
             run = self._train(training, None)
-        except FalllineError as error:
-            if watching.from_callback(error):
-                raise
-            raise InvalidInput(str(error)) from None
+        except BaseException as error:
+            raise self._undone(error, before) from None
         self._keep(run, first=first)
         self._calls = getattr(self, "_calls", 0) + 1
         if run.stop.reason == "epochs":
@@ -168,20 +171,30 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         if not sparse.issparse(rows.x):
             found = Scaling.learn(rows.x, rows.weights)
             self._features = found if centred else Scaling(np.zeros(columns), found.scale)
-        centre, power = settings.scaling_of(self._loss())
-        if self._task == "regression" and centre:
+        if self._task == "regression" and settings.scaling_of(self._loss()):
             found = Scaling.learn(rows.y.reshape(len(rows), -1), rows.weights)
-            mean = found.mean if centred else np.zeros_like(found.mean)
-            self._target = Scaling(mean, found.scale if power else np.ones_like(found.scale))
-            if power:
-                # One factor for all outputs keeps the objective the same but for a factor.
-                spread = float(np.sqrt(np.mean(np.square(found.scale))))
-                self._target = Scaling(mean, np.full_like(mean, spread))
+            mean, scale = found.mean if centred else np.zeros_like(found.mean), found.scale
+            if not self._apart():
+                scale = np.full_like(mean, np.sqrt(np.mean(np.square(scale))))
+            self._target = Scaling(mean, scale)
+
+    def _apart(self) -> bool:
+        """Has each output a scale of its own? Only with squares and an L2 penalty they keep their minimum."""
+        return settings.scaling_of(self._loss()) == 2 and not getattr(self, "l1", 0.0)
+
+    def _loss_scale(self) -> float | None:
+        """What the engine multiplies outputs and targets with for a loss that has a size of its own."""
+        return float(self._target.scale[0]) if settings.sized(self._loss()) else None
 
     def _loss_factor(self) -> float:
-        """What a loss on the standardised target is multiplied with to be one on the data."""
-        power = settings.scaling_of(self._loss())[1] if self._task == "regression" else 0
-        return float(self._target.scale[0]) ** power
+        """What a loss on the standardised target is multiplied with to be one on the data.
+
+        Of several outputs with scales of their own there is no such number: their loss stays that of the
+        standardised ones.
+        """
+        power = settings.scaling_of(self._loss()) if self._task == "regression" else 0
+        scale = self._target.scale
+        return 1.0 if len(scale) > 1 and self._apart() else float(scale[0]) ** power
 
     def _train(
         self,
@@ -198,14 +211,24 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         plan = self._plan(len(rows), max(int(stored), 1))
         epochs = 1 if part else self._epochs(plan)
         optimizer, automatic = self._optimizer(plan, epochs, part=part)
+        started = _fitting(dict(self._started), optimizer)
+        # A schedule that looks at the loss goes on with what it has seen, unless another is asked for.
+        remembered = started.pop("optimizer", None)
+        if part and remembered is not None and optimizer == self._built:
+            optimizer, automatic = remembered, False
+        else:
+            self._built = optimizer
         monitors = self.early_stopping and held_out is not None
         patient = self.tol is None or part or (self._planned() and not monitors)
         patience = math.inf if patient else float(self._patience(plan))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        started = dict(self._started)
+        # Other batches and other units dropped at each call that goes on.
+        self._seeds = getattr(self, "_seeds", 0) + 1 if self._started else 0
+        seed = (seed + self._seeds) % 2**31
         if held_out is not None and self._task == "regression":
             y = self._target.apply(held_out.y.reshape(len(held_out), -1))
-            self._spread = float(np.var(y, axis=0).mean()) or 1.0
+            spread = np.square(Scaling.learn(y, held_out.weights).scale)
+            self._spread = float(spread.mean())
         with jax.enable_x64(double), watching.shown(self, epochs, given) as told:
             for name in started.keys() & {"params", "state"}:
                 started[name] = _typed(started[name], double)
@@ -228,6 +251,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
                 every_epoch=told.every_epoch,
                 pad_rows=True,
                 scale_weights=not part,
+                target_scale=self._loss_scale(),
                 **started,
                 **self._penalties(),
             )
@@ -236,7 +260,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
     def _batch(self, rows: Rows, double: bool) -> tuple[Any, ...]:
         """The rows as the engine takes them, standardised."""
         kind = np.float64 if double else np.float32
-        x = self._features.apply(rows.x).astype(kind)
+        x = self._features.apply(rows.x).astype(kind, copy=False)
         y = rows.y
         if not self._target.idle:
             y = self._target.apply(y.reshape(len(rows), -1)).reshape(y.shape)
@@ -267,6 +291,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         )
         self._params, self._state, self._last = run.params, run.state, run.last
         self._network: Any = run.model
+        self._fitted_loss = self._engine_loss()
         self.run_ = run
         self.history_ = run.history
         old = (
@@ -323,6 +348,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         self._dtype = np.dtype(kind)
         self._features, self._target = Scaling.none(columns), Scaling.none(1)
         self._network = self._model(columns)
+        self._fitted_loss = self._engine_loss()
         biased = getattr(self, "fit_intercept", True)
         self._params = {
             f"affine{i}": {"weights": np.array(w), **({"bias": np.array(b)} if biased else {})}
@@ -334,7 +360,29 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         return self
 
     def _scores(self, run: Run) -> list[float]:
-        return [float(v) for v in run.history.validation_score]
+        return [float(v) for v in run.history.validation_score if not math.isnan(v)]
+
+    def _undone(self, error: BaseException, before: dict[str, Any]) -> BaseException:
+        """Undo what a fit that failed has changed: the estimator is as fitted, or unfitted, as before it.
+
+        Returns:
+            The error to raise, a sentence as a ``ValueError``.
+        """
+        for name in self.__dict__.keys() - before.keys():
+            # What scikit-learn keeps there while a fit is watched, it takes away itself.
+            if not name.startswith(("_skl_", "_callback_")):
+                del self.__dict__[name]
+        self.__dict__.update(before)
+        if watching.from_callback(error):
+            return error
+        if isinstance(
+            error, jax.errors.TracerArrayConversionError | jax.errors.ConcretizationTypeError
+        ):
+            return InvalidInput(
+                "The loss or the activation cannot be compiled: it must use jax.numpy instead of NumPy, and "
+                "jnp.where instead of if."
+            )
+        return InvalidInput(str(error)) if isinstance(error, FalllineError) else error
 
     def _forget_parts(self) -> None:
         """A whole fit ends what calls of ``partial_fit`` had begun."""
@@ -346,18 +394,20 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         batch = self._batch(rows, self._double())
         raw = self._forward(rows.x)
         with jax.enable_x64(True):
-            values = losses_of(self._engine_loss().function, raw, batch[1])
-        newest = float(np.average(values, weights=rows.weights)) * self._loss_factor()
-        self.validation_loss_curve_ = [*(self.validation_loss_curve_ or []), newest]
+            s = self._loss_scale() or 1.0
+            values = losses_of(self._engine_loss().function, s * raw, s * batch[1]) / s
+        newest = float(np.average(values, weights=rows.weights))
+        told = newest * self._loss_factor()
+        self.validation_loss_curve_ = [*(self.validation_loss_curve_ or []), told]
         if self._curves["validation"]:
             # Not there if the call was interrupted, or blew up, before it had seen all rows.
-            self._curves["validation"][-1] = newest
+            self._curves["validation"][-1] = told
         if not self.early_stopping:
             return
         best, tol = getattr(self, "_best_part", math.inf), self.tol or 0.0
         self._waited = 0 if newest < best - tol else getattr(self, "_waited", 0) + 1
         if newest < best:
-            self._best_part = self.best_loss_ = newest
+            self._best_part, self.best_loss_ = newest, told
             self._best_weights = (self._params, self._state)
         self.stopped_ = self.tol is not None and self._waited >= self._patience(self.run_.plan)
         if self.stopped_:
@@ -419,7 +469,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         double = self._double()
         kind = np.float64 if double else np.float32
         with jax.enable_x64(double):
-            x = self._features.apply(X).astype(kind)
+            x = self._features.apply(X).astype(kind, copy=False)
             params, state = _typed((self._params, self._state), double)
             return apply_in_blocks(self._network, params, state, x, block=BLOCK)
 
@@ -475,6 +525,15 @@ def affines_of(params: Any) -> list[Affine]:
         (np.asarray(p["weights"]), np.asarray(p.get("bias", np.zeros(p["weights"].shape[1]))))
         for p in layers
     ]
+
+
+def _fitting(started: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """What to start from, without the memory of an optimizer that was another one."""
+    if "optimizer_state" in started:
+        wanted = jax.eval_shape(optimizer.init, started["params"])
+        if jax.tree.structure(wanted) != jax.tree.structure(started["optimizer_state"]):
+            del started["optimizer_state"]
+    return started
 
 
 def _typed(tree: Any, double: bool) -> Any:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fallline.descent import batches
+from fallline.errors import FalllineError
 from fallline.estimators import settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class Choosing:
             rate = self.learning_rate_
         if rate is None and isinstance(self.optimizer, str) and "adam" in self.optimizer.lower():
             rate = self._part_rate if part else self._rate
+        if part and isinstance(self.schedule, str) and settings.ends_with_the_run(self.schedule):
+            raise FalllineError(
+                f"partial_fit has no last epoch for the schedule {self.schedule!r} to end with: choose None, "
+                "'adaptive', 'exponential:0.99', or one of fallline.schedules with steps of its own."
+            )
         schedule = (
             None if isinstance(self.schedule, str) and self.schedule == "auto" else self.schedule
         )

@@ -48,7 +48,7 @@ class _LinearPart(Descender):
 
     def _penalties(self) -> dict[str, Any]:
         l1, l2 = float(self.l1), float(self.alpha)
-        power = settings.scaling_of(self._loss())[1] if self._task == "regression" else 0
+        power = settings.scaling_of(self._loss()) if self._task == "regression" else 0
         scale = float(self._target.scale[0])
         # The weights are 1/s of those on the target's units, and the loss 1/s^p.
         return {"l1": l1 * scale ** (1 - power) or None, "l2": l2 * scale ** (2 - power) or None}
@@ -68,7 +68,7 @@ class _LinearPart(Descender):
     def _outputs(self, X: Any) -> np.ndarray:
         weights, bias = self._weights()
         # In double precision: single would lose the digits of columns far from 0.
-        return np.asarray(safe_sparse_dot(X.astype(np.float64), weights)) + bias
+        return np.asarray(safe_sparse_dot(X.astype(np.float64, copy=False), weights)) + bias
 
 
 class LinearRegressor(Regressor, _LinearPart):
@@ -93,8 +93,9 @@ class LinearRegressor(Regressor, _LinearPart):
         learning_rate_init: the learning rate at the start; "auto" finds one by a range test; None is
             0.05 for "adam", else the optimizer's own.
         schedule: how the rate changes. "auto" cuts it to a quarter on a plateau;
-            None keeps it; or words as in ``fallline fit --schedule``, in epochs ("cosine",
-            "exponential:0.95", ...), or one of `fallline.schedules`, in steps.
+            None keeps it, and so does "auto" with an optimizer that is not given by its name; or words
+            as in ``fallline fit --schedule``, in epochs ("cosine", "exponential:0.95", ...), or one of
+            `fallline.schedules`, in steps.
         batch_size: rows a step; "full" for all, "auto" for all below 2000 rows and 64 to 512 above.
         max_iter: epochs at most.
         tol: by how much the monitored loss, of the standardised target, must fall to count as progress; None
@@ -104,7 +105,7 @@ class LinearRegressor(Regressor, _LinearPart):
         early_stopping: stop by the loss on validation rows, and keep the parameters of the best epoch.
         validation_fraction: the share of rows held out for it, unless ``validation_data`` is given.
         shuffle: a new order of rows each epoch.
-        standardize: bring dense features, and the target of a squared, absolute or quantile loss, to mean 0
+        standardize: bring dense features, and the target of any loss but Poisson's and your own, to mean 0
             and spread 1 inside the fit; weights are given back in the data's own units. ``alpha`` then
             acts on the standardised weights.
         clip_norm: scale gradients longer than this down to it.
@@ -124,10 +125,12 @@ class LinearRegressor(Regressor, _LinearPart):
         stop_reason_: why the fit ended, in a sentence.
         n_iter_: epochs done.
         t_: rows seen.
-        loss_: the last epoch's mean training loss, in the data's own units.
-        loss_curve_: the mean training loss of each epoch.
-        validation_loss_curve_: the validation loss of each epoch, or None.
-        validation_scores_: $R^2$ on the validation rows of each epoch, or None.
+        loss_: the last epoch's mean training loss with its penalties, in the data's own units (of several
+            outputs, in those of the standardised ones).
+        loss_curve_: the same of each epoch.
+        validation_loss_curve_: the validation loss of each epoch, without penalties, or None.
+        validation_scores_: $R^2$ on the validation rows of each epoch, or None where a loss is of a kind of
+            its own (Poisson, a function of yours).
         best_loss_: the lowest loss, on validation rows with early stopping.
         learning_rate_: the rate at the start, found or given.
         stopped_: after ``partial_fit`` with early stopping: has it stopped learning?
@@ -236,8 +239,9 @@ class LinearClassifier(Classifier, _LinearPart):
         learning_rate_init: the learning rate at the start; "auto" finds one by a range test; None is
             0.05 for "adam", else the optimizer's own.
         schedule: how the rate changes. "auto" cuts it to a quarter on a plateau;
-            None keeps it; or words as in ``fallline fit --schedule``, in epochs ("cosine",
-            "exponential:0.95", ...), or one of `fallline.schedules`, in steps.
+            None keeps it, and so does "auto" with an optimizer that is not given by its name; or words
+            as in ``fallline fit --schedule``, in epochs ("cosine", "exponential:0.95", ...), or one of
+            `fallline.schedules`, in steps.
         batch_size: rows a step; "full" for all, "auto" for all below 2000 rows and 64 to 512 above.
         max_iter: epochs at most.
         tol: by how much the monitored loss, of the standardised target, must fall to count as progress; None
@@ -267,9 +271,10 @@ class LinearClassifier(Classifier, _LinearPart):
         stop_reason_: why the fit ended, in a sentence.
         n_iter_: epochs done.
         t_: rows seen.
-        loss_: the last epoch's mean training loss, in the data's own units.
-        loss_curve_: the mean training loss of each epoch.
-        validation_loss_curve_: the validation loss of each epoch, or None.
+        loss_: the last epoch's mean training loss with its penalties, in the data's own units (of several
+            outputs, in those of the standardised ones).
+        loss_curve_: the same of each epoch.
+        validation_loss_curve_: the validation loss of each epoch, without penalties, or None.
         validation_scores_: the accuracy on the validation rows of each epoch, or None.
         best_loss_: the lowest loss, on validation rows with early stopping.
         learning_rate_: the rate at the start, found or given.

@@ -101,8 +101,9 @@ class MLPRegressor(Regressor, _NetworkPart):
         learning_rate_init: the learning rate at the start; "auto" finds one by a range test; None is
             0.002 for "adam", else the optimizer's own.
         schedule: how the rate changes. "auto" lets it fall to 0 along a cosine by the last epoch;
-            None keeps it; or words as in ``fallline fit --schedule``, in epochs ("cosine",
-            "exponential:0.95", ...), or one of `fallline.schedules`, in steps.
+            None keeps it, and so does "auto" with an optimizer that is not given by its name; or words
+            as in ``fallline fit --schedule``, in epochs ("cosine", "exponential:0.95", ...), or one of
+            `fallline.schedules`, in steps.
         batch_size: rows a step; "full" for all, "auto" for 200.
         max_iter: epochs at most; "auto" is 100, or enough for 400 steps.
         tol: by how much the monitored loss, of the standardised target, must fall to count as progress; None
@@ -112,7 +113,7 @@ class MLPRegressor(Regressor, _NetworkPart):
         early_stopping: stop by the loss on validation rows, and keep the parameters of the best epoch.
         validation_fraction: the share of rows held out for it, unless ``validation_data`` is given.
         shuffle: a new order of rows each epoch.
-        standardize: bring dense features, and the target of a squared, absolute or quantile loss, to mean 0
+        standardize: bring dense features, and the target of any loss but Poisson's and your own, to mean 0
             and spread 1 inside the fit; weights are given back in the data's own units. ``alpha`` then
             acts on the standardised weights.
         init: how wide the weights are scattered at the start, a name in `fallline.models.INITIALISERS`;
@@ -136,10 +137,12 @@ class MLPRegressor(Regressor, _NetworkPart):
         stop_reason_: why the fit ended, in a sentence.
         n_iter_: epochs done.
         t_: rows seen.
-        loss_: the last epoch's mean training loss, in the data's own units.
-        loss_curve_: the mean training loss of each epoch.
-        validation_loss_curve_: the validation loss of each epoch, or None.
-        validation_scores_: $R^2$ on the validation rows of each epoch, or None.
+        loss_: the last epoch's mean training loss with its penalties, in the data's own units (of several
+            outputs, in those of the standardised ones).
+        loss_curve_: the same of each epoch.
+        validation_loss_curve_: the validation loss of each epoch, without penalties, or None.
+        validation_scores_: $R^2$ on the validation rows of each epoch, or None where a loss is of a kind of
+            its own (Poisson, a function of yours).
         best_loss_: the lowest loss, on validation rows with early stopping.
         learning_rate_: the rate at the start, found or given.
         stopped_: after ``partial_fit`` with early stopping: has it stopped learning?
@@ -252,8 +255,9 @@ class MLPClassifier(Classifier, _NetworkPart):
         learning_rate_init: the learning rate at the start; "auto" finds one by a range test; None is
             0.002 for "adam", else the optimizer's own.
         schedule: how the rate changes. "auto" lets it fall to 0 along a cosine by the last epoch;
-            None keeps it; or words as in ``fallline fit --schedule``, in epochs ("cosine",
-            "exponential:0.95", ...), or one of `fallline.schedules`, in steps.
+            None keeps it, and so does "auto" with an optimizer that is not given by its name; or words
+            as in ``fallline fit --schedule``, in epochs ("cosine", "exponential:0.95", ...), or one of
+            `fallline.schedules`, in steps.
         batch_size: rows a step; "full" for all, "auto" for 200.
         max_iter: epochs at most; "auto" is 100, or enough for 400 steps.
         tol: by how much the monitored loss, of the standardised target, must fall to count as progress; None
@@ -287,9 +291,10 @@ class MLPClassifier(Classifier, _NetworkPart):
         stop_reason_: why the fit ended, in a sentence.
         n_iter_: epochs done.
         t_: rows seen.
-        loss_: the last epoch's mean training loss, in the data's own units.
-        loss_curve_: the mean training loss of each epoch.
-        validation_loss_curve_: the validation loss of each epoch, or None.
+        loss_: the last epoch's mean training loss with its penalties, in the data's own units (of several
+            outputs, in those of the standardised ones).
+        loss_curve_: the same of each epoch.
+        validation_loss_curve_: the validation loss of each epoch, without penalties, or None.
         validation_scores_: the accuracy on the validation rows of each epoch, or None.
         best_loss_: the lowest loss, on validation rows with early stopping.
         learning_rate_: the rate at the start, found or given.

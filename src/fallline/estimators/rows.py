@@ -27,19 +27,31 @@ class Rows:
         x: features, (n, columns), dense or CSR.
         y: targets as the loss wants them, (n,) or (n, outputs).
         weights: (n,) or None where every row counts once.
+        given: the weights that the user gave, without those of classes; held-out rows are measured by them.
     """
 
     x: Any
     y: np.ndarray
     weights: np.ndarray | None
+    given: np.ndarray | None = None
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
     def take(self, rows: np.ndarray) -> Rows:
         """Some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(self.x[rows], self.y[rows], weights)
+        weights, given = (None if w is None else w[rows] for w in (self.weights, self.given))
+        return Rows(self.x[rows], self.y[rows], weights, given)
+
+    def with_mean_weight_1(self) -> Rows:
+        """The same with weights of the mean 1, which single precision can hold."""
+        if self.weights is None:
+            return self
+        return dataclasses.replace(self, weights=self.weights / self.weights.mean())
+
+    def to_measure(self) -> Rows:
+        """The same by the user's weights."""
+        return dataclasses.replace(self, weights=self.given)
 
     def counted(self) -> Rows:
         """Without the rows of weight 0, which are not to be there at all."""
@@ -89,13 +101,14 @@ class Supplied:
                 raise ValueError("sample_weight must not be all zero: no row would count.")
             kept = np.flatnonzero(weights > 0)
             if len(kept) < len(weights):
-                x, y, weights = x[kept], np.asarray(y)[kept], weights[kept]
-        target = self._encode(y, first=first)
+                y = y.tocsr() if sparse.issparse(y) else np.asarray(y)
+                x, y, weights = x[kept], y[kept], weights[kept]
+        given, target = weights, self._encode(y, first=first)
         factors = self._class_weights(y)
         if factors is not None:
             weights = factors if weights is None else weights * factors
         self._dtype = x.dtype
-        return Rows(x, target, weights).counted()
+        return Rows(x, target, weights, given).counted()
 
     def _validation_rows(self, data: Any) -> Rows | None:
         """The rows of ``validation_data``, checked against what was learned from the training rows."""
@@ -137,20 +150,23 @@ class Supplied:
                 "The validation set is too small. Increase 'validation_fraction' or the size of your "
                 "dataset."
             )
-        return rows.take(np.sort(kept)), rows.take(np.sort(held))
+        return rows.take(np.sort(kept)), rows.take(np.sort(held)).to_measure()
 
     def _kept_out(self, rows: Rows, watched: Rows | None) -> tuple[Rows, Rows | None]:
         """The same for ``partial_fit``: a share of every call's rows is kept and never trained on."""
         if watched is not None or not self.early_stopping:
             return rows, watched
-        held = round(len(rows) * self.validation_fraction)
+        held = min(round(len(rows) * self.validation_fraction), len(rows) - 1)
         kept: Rows | None = getattr(self, "_kept", None)
+        if kept is None:
+            held = max(held, min(1, len(rows) - 1))
+        # Split off also when there are enough: rows that come again must not be trained on now.
+        order = check_random_state(self.random_state).permutation(len(rows))
         if held and (kept is None or len(kept) < _HELD_OUT_MOST):
-            order = check_random_state(self.random_state).permutation(len(rows))
-            new = rows.take(np.sort(order[:held]))
-            rows = rows.take(np.sort(order[held:]))
+            new = rows.take(np.sort(order[:held])).to_measure()
             kept = new if kept is None else _joined(kept, new)
             self._kept = kept
+        rows = rows.take(np.sort(order[held:]))
         if kept is None:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your "
@@ -160,6 +176,9 @@ class Supplied:
 
 
 def _joined(a: Rows, b: Rows) -> Rows:
+    if sparse.issparse(a.x) != sparse.issparse(b.x):
+        x = sparse.csr_array(b.x) if sparse.issparse(a.x) else b.x.toarray()
+        b = dataclasses.replace(b, x=x)
     stack = sparse.vstack if sparse.issparse(a.x) else np.concatenate
     weights = None
     if a.weights is not None or b.weights is not None:

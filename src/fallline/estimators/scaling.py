@@ -30,10 +30,15 @@ class Scaling:
         """Weighted means and standard deviations of the columns of (n, columns)."""
         wide = x.astype(np.float64)
         mean = np.average(wide, axis=0, weights=weights)
-        variance = np.average(np.square(wide - mean), axis=0, weights=weights)
+        wide -= mean
+        # By the largest first: squares of 1e200 or 1e-200 are no numbers any more.
+        largest = np.abs(wide).max(axis=0)
+        wide /= np.where(largest > 0, largest, 1.0)
+        variance = np.average(np.square(wide, out=wide), axis=0, weights=weights)
+        spread = largest * np.sqrt(variance)
         # What rounding leaves of a constant column is no spread.
-        noise = np.square(1e-9 * np.maximum(np.abs(mean), 1e-30))
-        return Scaling(mean, np.where(variance > noise, np.sqrt(variance), 1.0))
+        noise = np.finfo(x.dtype).eps * len(x) ** 0.5 * np.abs(mean)
+        return Scaling(mean, np.where(spread > noise, spread, 1.0))
 
     @property
     def idle(self) -> bool:
@@ -42,7 +47,12 @@ class Scaling:
 
     def apply(self, x: Any) -> Any:
         """Standardise; sparse rows, which are never scaled, pass."""
-        return x if self.idle else (x.astype(np.float64) - self.mean) / self.scale
+        if self.idle:
+            return x
+        found = x.astype(np.float64)
+        found -= self.mean
+        found /= self.scale
+        return found
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Back to the units of the data."""

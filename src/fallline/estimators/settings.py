@@ -13,7 +13,7 @@ from fallline.descent.inputs import find_loss
 from fallline.descent.problem import with_rate
 from fallline.errors import FalllineError
 from fallline.jobs.config import parse_schedule
-from fallline.schedules import Schedule
+from fallline.schedules import CosineDecay, PolynomialDecay, Schedule, WarmUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ SCHEDULE_ALIASES = {"adaptive": "plateau:0.2:5"}
 """scikit-learn's names of schedules that have another name here."""
 
 _POWERS = {"squared_error": 2, "half_squared_error": 2, "absolute_error": 1, "quantile": 1}
-_CENTRED = {"huber", "log_cosh", "epsilon_insensitive", "squared_epsilon_insensitive"}
+_SIZED = {"huber", "log_cosh", "epsilon_insensitive", "squared_epsilon_insensitive"}
 
 
 class InvalidInput(FalllineError, ValueError):  # noqa: N818 - read in tracebacks, a sentence follows
@@ -45,7 +45,7 @@ def loss_of(loss: str | losses.Loss | Callable[..., Any], task: str) -> losses.L
         bare, _, value = loss.partition(":")
         loss = ALIASES.get(bare, bare) + (f":{value}" if value else "")
     found = find_loss(loss)
-    own = isinstance(loss, str | losses.Loss) or found.name in losses.LOSSES
+    own = isinstance(loss, str | losses.Loss) or known(found)
     if own and found.task != task:
         fitting = ", ".join(name for name, other in losses.LOSSES.items() if other.task == task)
         raise FalllineError(
@@ -60,17 +60,29 @@ def loss_of(loss: str | losses.Loss | Callable[..., Any], task: str) -> losses.L
     return found if own else dataclasses.replace(found, task=task, link=None)
 
 
-def scaling_of(loss: losses.Loss) -> tuple[bool, int]:
+def known(loss: losses.Loss) -> bool:
+    """Is it one of this house's, and not a function of the user's that has such a name?"""
+    try:
+        return losses.by_name(loss.name) == loss
+    except FalllineError:
+        return False
+
+
+def sized(loss: losses.Loss) -> bool:
+    """Has the loss a size of its own, on the target's units, as Huber's delta is?"""
+    return known(loss) and loss.name.partition(":")[0] in _SIZED
+
+
+def scaling_of(loss: losses.Loss) -> int:
     r"""What standardising the target does to a loss.
 
     Returns:
-        May the target be centred? And the power p for which $\ell(sz, sy) = s^p\,\ell(z, y)$, or 0
-        where there is none and the target keeps its scale.
+        The power p for which $\ell(sz, sy) = s^p\,\ell(z, y)$; 1 for a loss that is `sized`, which the
+        engine divides by $s$; 0 where the target is left as it is.
     """
-    name = loss.name.partition(":")[0]
-    if losses.LOSSES.get(name, None) is None:
-        return False, 0
-    return name in _POWERS or name in _CENTRED, _POWERS.get(name, 0)
+    if sized(loss):
+        return 1
+    return _POWERS.get(loss.name.partition(":")[0], 0) if known(loss) else 0
 
 
 def schedule_of(schedule: Any, *, steps: int, epoch: int) -> Schedule | None:
@@ -93,8 +105,14 @@ def schedule_of(schedule: Any, *, steps: int, epoch: int) -> Schedule | None:
 
 def ends_with_the_run(schedule: Any) -> bool:
     """Does the schedule bring the rate down by the last epoch, so that running out of epochs is the plan?"""
-    words = schedule if isinstance(schedule, str) else type(schedule).__name__.lower()
-    return words.startswith(("cosine", "polynomial", "warmup", "piecewise", "step"))
+    if isinstance(schedule, WarmUp):
+        return ends_with_the_run(schedule.then)
+    if isinstance(schedule, str):
+        then = schedule.partition(":")[2].partition(":")[2]
+        if schedule.startswith("warmup"):
+            return ends_with_the_run(then)
+        return schedule.startswith(("cosine", "polynomial"))
+    return isinstance(schedule, CosineDecay | PolynomialDecay)
 
 
 def optimizer_of(
@@ -110,7 +128,7 @@ def optimizer_of(
 
     Args:
         optimizer: a name, an instance, or an optax transformation.
-        learning_rate: a number, a schedule, "auto" (set later), or None for the optimizer's own.
+        learning_rate: a number, "auto" (set later), or None for the optimizer's own.
         schedule: how the rate changes from there; None for the one that the optimizer may have.
         clip_norm: the longest gradient, or None.
         average: predict with averaged weights: True (since the start), a whole number (of rows seen
@@ -118,6 +136,10 @@ def optimizer_of(
         batch_size: rows a step, to turn rows into steps.
     """
     found: Any = optimizers.by_name(optimizer) if isinstance(optimizer, str) else optimizer
+    if isinstance(found, type):
+        raise FalllineError(
+            f"optimizer must be a name or an instance; it was given the class: write {found.__name__}()."
+        )
     if not isinstance(found, optimizers.Optimizer):
         if not (hasattr(found, "init") and hasattr(found, "update")):
             raise FalllineError(
@@ -137,8 +159,9 @@ def optimizer_of(
         found = found.with_rate(schedule.with_initial(rate.initial if callable(rate) else rate))  # pyright: ignore
     if clip_norm is not None:
         found = optimizers.ClipByGlobalNorm(found, float(clip_norm))
-    if average is True or (isinstance(average, numbers.Integral) and int(average) > 0):
-        start = 0 if average is True else -(-int(average) // batch_size)
+    always = isinstance(average, bool | np.bool_)
+    if average and (always or isinstance(average, numbers.Integral)):
+        start = 0 if always else -(-int(average) // batch_size)
         return optimizers.PolyakAverage(found, float(start))
     if average:
         return optimizers.EMA(found, float(average))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy import sparse
+from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -18,6 +18,7 @@ from fallline import losses
 from fallline.errors import FalllineError
 from fallline.estimators import settings
 from fallline.estimators.base import Descender
+from fallline.estimators.measuring import linked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _gives_probabilities(estimator: Any) -> bool:
-    loss = estimator._loss()
+    loss = getattr(estimator, "_fitted_loss", None) or estimator._loss()
     if loss.link is None:
         raise AttributeError(f"probability estimates are not available for loss={loss.name!r}")
     return True
@@ -72,7 +73,8 @@ class Classifier(ClassifierMixin, Descender):
         if classes is not None:
             named = unique_labels(classes)
             known = getattr(self, "classes_", None)
-            if known is not None and not np.array_equal(known, named):
+            several = getattr(self, "_multilabel", False)
+            if known is not None and not several and not np.array_equal(known, named):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {known!r}"
                 )
@@ -84,7 +86,10 @@ class Classifier(ClassifierMixin, Descender):
                 "one part are not those of the whole. Compute them on a large enough sample with "
                 "sklearn.utils.class_weight.compute_class_weight and give them as a dict."
             )
-        return self._fit_part(X, y, sample_weight, validation_data)
+        try:
+            return self._fit_part(X, y, sample_weight, validation_data)
+        finally:
+            self.__dict__.pop("_declared", None)
 
     # ---- classes ---------------------------------------------------------------------------------
 
@@ -103,6 +108,8 @@ class Classifier(ClassifierMixin, Descender):
                 raise ValueError(
                     f"y must have {len(self.classes_)} columns of 0 and 1, one for each label."
                 )
+            if not np.isin(rows, (0, 1)).all():
+                raise ValueError("y must hold 0 and 1 only where it has a column for each label.")
             return rows.astype(np.float32)
         labels = column_or_1d(y, warn=True)
         if first:
@@ -140,6 +147,17 @@ class Classifier(ClassifierMixin, Descender):
         return loss
 
     def _class_weights(self, y: Any) -> np.ndarray | None:
+        factors = self._class_factors(y)
+        if factors is not None and not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                "class_weight must hold finite numbers of 0 or more; it was given "
+                f"{self.class_weight!r}."
+            )
+        if factors is not None and not factors.any():
+            raise ValueError("class_weight must not be 0 for all classes: no row would count.")
+        return factors
+
+    def _class_factors(self, y: Any) -> np.ndarray | None:
         if self.class_weight is None:
             return None
         if self._multilabel:
@@ -154,6 +172,9 @@ class Classifier(ClassifierMixin, Descender):
             )
         factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
         return factors[np.searchsorted(self.classes_, labels)]
+
+    def _score_function(self) -> Callable[..., Any] | None:
+        return _all_labels if self._multilabel else None
 
     # ---- predictions -----------------------------------------------------------------------------
 
@@ -187,19 +208,24 @@ class Classifier(ClassifierMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        link: Any = None
-        raw = self._raw(X)
-        link = self._engine_loss().link
-        with jax.enable_x64(True):
-            p = np.asarray(link(jnp.asarray(raw)))
+        p = linked(self._fitted_loss.link, self._raw(X))
         if p.shape[1] == 1 and not self._multilabel:
             p = np.concatenate([1 - p, p], axis=1)
         return p.astype(self._kind(X))
 
     @available_if(_gives_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`."""
-        return np.log(self.predict_proba(X))
+        """The logarithms of `predict_proba`, exact also where a probability is all but 0."""
+        raw, link = self._raw(X), self._fitted_loss.link
+        if link is losses.LOSSES["softmax_cross_entropy"].link:
+            found = log_softmax(raw, axis=1)
+        elif link is losses.LOSSES["binary_cross_entropy"].link:
+            found = log_expit(raw)
+            if not self._multilabel:
+                found = np.concatenate([log_expit(-raw), found], axis=1)
+        else:
+            found = np.log(self.predict_proba(X))
+        return found.astype(self._kind(X))
 
     def _kind(self, X: Any) -> Any:
         return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
@@ -210,8 +236,9 @@ class Classifier(ClassifierMixin, Descender):
         return tags
 
 
-def _square(prediction: Any, target: Any) -> Any:
-    return losses.squared_error(prediction, target)
+def _all_labels(prediction: Any, target: Any) -> Any:
+    """1 where every label of a row is right, else 0: what ``score`` means by accuracy."""
+    return jnp.all((prediction > 0) == (target > 0.5), axis=1).astype(prediction.dtype)
 
 
 class Regressor(RegressorMixin, Descender):
@@ -237,6 +264,11 @@ class Regressor(RegressorMixin, Descender):
         return self._fit_part(X, y, sample_weight, validation_data)
 
     def _encode(self, y: Any, *, first: bool) -> np.ndarray:
+        if sparse.issparse(y):
+            raise TypeError(
+                "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a "
+                "dense numpy array."
+            )
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -257,14 +289,10 @@ class Regressor(RegressorMixin, Descender):
 
     def _score_function(self) -> Callable[..., Any] | None:
         # With the target's spread this becomes R^2; see `_scores`.
-        return (
-            _square
-            if self._loss().link is not None and settings.scaling_of(self._loss())[0]
-            else None
-        )
+        return losses.squared_error if settings.scaling_of(self._loss()) else None
 
     def _scores(self, run: Run) -> list[float]:
-        return [1.0 - float(v) / self._spread for v in run.history.validation_score]
+        return [1.0 - v / self._spread for v in super()._scores(run)]
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions, (n,), or (n, outputs) where several were learned.
@@ -272,11 +300,7 @@ class Regressor(RegressorMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        raw = self._raw(X)
-        link = self._loss().link
-        if link is not None:
-            with jax.enable_x64(True):
-                raw = np.asarray(link(jnp.asarray(raw)))
+        raw = linked(self._fitted_loss.link, self._raw(X))
         found = raw.astype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
         return found[:, 0] if found.shape[1] == 1 else found
 

@@ -343,9 +343,11 @@ def test_the_same_seed_gives_the_same_bits_and_a_pickle_too(kind):
 def test_what_ended_a_fit_is_told():
     with pytest.warns(ConvergenceWarning, match="Maximum iterations \\(20\\) reached"):
         small(LinearRegressor, schedule=None).fit(X, Y)
+    with pytest.warns(ConvergenceWarning, match="The schedule ended after 20 steps"):
+        small(MLPRegressor).fit(X, Y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        small(LinearRegressor, schedule="cosine", tol=0.0).fit(X, Y)
+        small(LinearRegressor, schedule="cosine", tol=0.0, max_iter=400).fit(X, Y)
         done = small(LinearRegressor, max_iter=5000, tol=1e-3).fit(X, Y)
     assert "the training loss had not improved" in done.stop_reason_
     with pytest.warns(ConvergenceWarning, match="blew up at step"):
@@ -407,7 +409,8 @@ def test_validation_scores_are_those_of_score():
     assert model.validation_scores_[-1] == pytest.approx(score, abs=1e-5)
     rare = {"ash": 10.0, "beech": 0.1, "oak": 1.0}
     model = small(LinearClassifier, class_weight=rare, early_stopping=True).fit(X, WORDS)
-    assert all((12 * v) % 1 == pytest.approx(0, abs=1e-4) for v in model.validation_scores_)
+    counts = 12 * np.array(model.validation_scores_)
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-4)
     assert (
         small(LinearRegressor, loss="poisson")
         .fit(X[:90], np.exp(Y[:90] / 5), validation_data=(X[90:], np.exp(Y[90:] / 5)))
@@ -440,9 +443,9 @@ def test_parts_with_other_settings_than_before():
     # The cuts of a plateau are remembered from call to call.
     model = small(LinearRegressor, optimizer="sgd", schedule="plateau:0.5:2", standardize=False)
     model.set_params(learning_rate_init=0.1)
-    for _ in range(60):
+    for _ in range(100):
         model.partial_fit(X, Y)
-    assert model.history_.learning_rate[-1] < 0.1
+    assert model.history_.learning_rate[-1] < 0.06
 
 
 def test_parts_draw_anew():
@@ -455,14 +458,12 @@ def test_outputs_of_any_size_count_alike():
     y = np.stack([Y, 1e5 * X[:, 0]], axis=1)
     model = small(MLPRegressor, max_iter=300, learning_rate_init=0.03).fit(X, y)
     assert model.score(X, y) > 0.9
-    ridge = Ridge(3.0).fit(X, y)
-    ours = small(LinearRegressor, alpha=2 * 2 * 3.0 / len(X), precision="float64", tol=None)
+    # The loss is the mean over outputs, hence the second 2.
+    ours = small(LinearRegressor, alpha=2 * 3.0 / len(X) / 2, precision="float64", tol=None)
     ours.set_params(max_iter=1000, learning_rate_init=0.1, schedule="cosine")
     scaled = (X - X.mean(0)) / X.std(0)
-    np.testing.assert_allclose(
-        ours.fit(scaled, y).coef_, Ridge(3.0).fit(scaled, y).coef_, rtol=1e-5
-    )
-    assert ours.coef_.shape == ridge.coef_.shape
+    theirs = Ridge(3.0).fit(scaled, y)
+    np.testing.assert_allclose(ours.fit(scaled, y).coef_, theirs.coef_, rtol=1e-4, atol=1e-4)
 
 
 def test_predictions_compile_once(caplog):
@@ -496,9 +497,19 @@ def test_huge_and_tiny_numbers():
     odd = X.copy()
     odd[:, 0] *= 1e200
     odd[:, 1] = 1e300
-    assert small(LinearRegressor, max_iter=200).fit(odd, 1e-200 * Y).score(odd, 1e-200 * Y) > 0.5
+    y = 1e-200 * (X[:, 0] + X[:, 2])
+    assert small(LinearRegressor, max_iter=200).fit(odd, y).run_.history.loss[-1] < 0.1
     heavy = small(LinearRegressor).fit(X, Y, sample_weight=np.full(len(X), 1e-300))
     np.testing.assert_allclose(heavy.coef_, small(LinearRegressor).fit(X, Y).coef_, rtol=1e-4)
+
+
+def test_scikit_learn_s_names_are_told_ours():
+    with pytest.raises(TypeError, match="no parameter 'solver': it is optimizer here"):
+        MLPClassifier(solver="adam")
+    with pytest.raises(TypeError, match="it is alpha, which is 1 / \\(C n\\) here"):
+        LinearClassifier(C=1.0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        LinearClassifier(nonsense=1.0)
 
 
 def test_wrong_data_are_value_errors():

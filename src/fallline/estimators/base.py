@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 import warnings
@@ -36,6 +37,25 @@ if TYPE_CHECKING:
 
 _NUMBER = numbers.Real
 _RATE = [Interval(_NUMBER, 0, None, closed="neither"), StrOptions({"auto"}), None]
+
+
+_NAMES_THERE = {
+    "solver": "optimizer",
+    "learning_rate": "schedule (and a number is learning_rate_init)",
+    "eta0": "learning_rate_init",
+    "momentum": "optimizer=Momentum(momentum=...)",
+    "nesterovs_momentum": "optimizer='nesterov'",
+    "beta_1": "optimizer=Adam(beta1=...)",
+    "beta_2": "optimizer=Adam(beta2=...)",
+    "epsilon": "optimizer=Adam(epsilon=...), or part of the loss: 'huber:1.35'",
+    "penalty": "alpha (L2) and l1",
+    "l1_ratio": "alpha (L2) and l1",
+    "C": "alpha, which is 1 / (C n)",
+    "power_t": "schedule",
+    "max_fun": "max_iter",
+    "n_jobs": "nothing: the engine uses the cores that there are",
+}
+"""Parameters of scikit-learn's that have another name here."""
 
 
 class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
@@ -78,6 +98,17 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         "callback": [callable, list, tuple, None],
         "verbose": ["verbose"],
     }
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """As for any class, but for a hint where a parameter has scikit-learn's name."""
+        taken = inspect.signature(cls.__init__).parameters
+        for name in kwargs:
+            if name not in taken and name in _NAMES_THERE:
+                raise TypeError(
+                    f"{cls.__name__}() has no parameter {name!r}: it is {_NAMES_THERE[name]} here. "
+                    "fallline.estimators.from_sklearn translates a configured estimator."
+                )
+        return super().__new__(cls)
 
     # ---- what a subclass says ------------------------------------------------------------------
 
@@ -207,8 +238,9 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         part = given is None
         double = self._double()
         model = self._model(rows.x.shape[1])
-        stored = rows.x.nnz // len(rows) if sparse.issparse(rows.x) else rows.x.shape[1]
-        plan = self._plan(len(rows), max(int(stored), 1))
+        columns = rows.x.shape[1]
+        stored = rows.x.nnz // len(rows) if sparse.issparse(rows.x) else columns
+        plan = self._plan(len(rows), columns, max(int(stored), 1))
         epochs = 1 if part else self._epochs(plan)
         optimizer, automatic = self._optimizer(plan, epochs, part=part)
         started = _fitting(dict(self._started), optimizer)
@@ -276,6 +308,10 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
 
     def _engine_loss(self) -> Loss:
         return self._loss()
+
+    def _used_loss(self) -> Loss:
+        """The loss that was fitted with, whatever the parameter says by now."""
+        return getattr(self, "_fitted_loss", None) or self._engine_loss()
 
     def _score_function(self) -> Callable[..., Any] | None:
         return None
@@ -429,6 +465,14 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         if reason == "non-finite":
             warnings.warn(run.stop.sentence, ConvergenceWarning, stacklevel=level)
         unplanned = reason == "epochs" and self.tol is not None and not self._planned()
+        few = reason == "epochs" and self._planned() and run.steps < 400
+        if few and self.tol is not None and not part:
+            warnings.warn(
+                f"The schedule ended after {run.steps} steps, which may be too few (max_iter="
+                f"{self.max_iter}): raise max_iter, or look at plot_history().",
+                ConvergenceWarning,
+                stacklevel=level,
+            )
         if unplanned and not part:
             warnings.warn(
                 f"Maximum iterations ({self.n_iter_}) reached and the optimization hasn't converged "

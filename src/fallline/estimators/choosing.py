@@ -37,9 +37,13 @@ class Choosing:
         """The schedule where none is given, from the rate 1."""
         raise NotImplementedError
 
-    def _plan(self, rows: int, stored: int) -> BatchPlan:
+    def _plan(self, rows: int, columns: int, stored: int) -> BatchPlan:
         """Which rows each step sees; ``stored`` counts the numbers of a row that are kept."""
-        return batches.plan(rows, self.batch_size, columns=stored)
+        plan = batches.plan(rows, self.batch_size, columns=stored)
+        if self.batch_size == "auto" and columns // stored > plan.size:
+            # Each step moves every weight: with many more of them than a batch has numbers, fewer steps.
+            return batches.plan(rows, columns // stored)
+        return plan
 
     def _epochs(self, plan: BatchPlan) -> int:
         """Epochs at most."""

@@ -75,7 +75,7 @@ def _finite(values: Any) -> np.ndarray:
 
 def _name_of(estimator: Any) -> str:
     """The loss by its name, as one says it."""
-    name = estimator._engine_loss().name.replace("_", " ").replace(":", " ")
+    name = estimator._used_loss().name.replace("_", " ").replace(":", " ")
     if "<" in name:
         return "loss"
     return name if name.endswith(("error", "entropy", "loss")) else f"{name} loss"

@@ -298,7 +298,7 @@ def _answers(
     graph: _Graph, estimator: Any, raw: str, given: Any, probabilities: bool
 ) -> list[tuple[str, Any, list[int]]]:
     """From the model's outputs to what a user asks for: names, types and shapes without the rows."""
-    loss = estimator._engine_loss()
+    loss = estimator._used_loss()
     outputs = int(estimator._network.outputs)
     if not is_classifier(estimator):
         graph.output("variable", _linked(graph, loss, raw), given)
@@ -396,5 +396,5 @@ def _words(estimator: Any, outputs: list[tuple[str, Any, list[int]]]) -> str:
     given = ", ".join(name for name, _, _ in outputs)
     return (
         f"A {type(estimator).__name__} of Fallline, fitted on {estimator.n_features_in_} columns with the "
-        f"loss {estimator._loss().name}. Input: X, raw features. Outputs: {given}."
+        f"loss {estimator._used_loss().name}. Input: X, raw features. Outputs: {given}."
     )

@@ -40,7 +40,7 @@ class _NetworkPart(Descender):
     def _auto_schedule(self, plan: BatchPlan, epochs: int) -> Schedule:
         return CosineDecay(1.0, steps=plan.steps * epochs)
 
-    def _plan(self, rows: int, stored: int) -> BatchPlan:
+    def _plan(self, rows: int, columns: int, stored: int) -> BatchPlan:
         size = min(200, rows) if self.batch_size == "auto" else self.batch_size
         return batches.plan(rows, size)
 

@@ -14,7 +14,7 @@ class Scaling:
 
     Attributes:
         mean: $\mu$, shape (columns,).
-        scale: $\sigma$, shape (columns,); 1 for a constant column.
+        scale: $\sigma$, shape (columns,); of a constant column its size, at least 1.
     """
 
     mean: np.ndarray
@@ -38,7 +38,7 @@ class Scaling:
         spread = largest * np.sqrt(variance)
         # What rounding leaves of a constant column is no spread.
         noise = np.finfo(x.dtype).eps * len(x) ** 0.5 * np.abs(mean)
-        return Scaling(mean, np.where(spread > noise, spread, 1.0))
+        return Scaling(mean, np.where(spread > noise, spread, np.maximum(np.abs(mean), 1.0)))
 
     @property
     def idle(self) -> bool:

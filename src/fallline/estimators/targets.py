@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_class_weight, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def _gives_probabilities(estimator: Any) -> bool:
-    loss = getattr(estimator, "_fitted_loss", None) or estimator._loss()
+    fitted = hasattr(estimator, "_params")
+    loss = estimator._used_loss() if fitted else estimator._loss()
     if loss.link is None:
         raise AttributeError(f"probability estimates are not available for loss={loss.name!r}")
     return True
@@ -41,7 +43,7 @@ class Classifier(ClassifierMixin, Descender):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Descender._parameter_constraints,
-        "class_weight": [dict, list, str, None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     def partial_fit(
@@ -208,7 +210,7 @@ class Classifier(ClassifierMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        p = linked(self._fitted_loss.link, self._raw(X))
+        p = linked(self._used_loss().link, self._raw(X))
         if p.shape[1] == 1 and not self._multilabel:
             p = np.concatenate([1 - p, p], axis=1)
         return p.astype(self._kind(X))
@@ -216,7 +218,7 @@ class Classifier(ClassifierMixin, Descender):
     @available_if(_gives_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`, exact also where a probability is all but 0."""
-        raw, link = self._raw(X), self._fitted_loss.link
+        raw, link = self._raw(X), self._used_loss().link
         if link is losses.LOSSES["softmax_cross_entropy"].link:
             found = log_softmax(raw, axis=1)
         elif link is losses.LOSSES["binary_cross_entropy"].link:
@@ -300,7 +302,7 @@ class Regressor(RegressorMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        raw = linked(self._fitted_loss.link, self._raw(X))
+        raw = linked(self._used_loss().link, self._raw(X))
         found = raw.astype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
         return found[:, 0] if found.shape[1] == 1 else found
 

@@ -248,6 +248,11 @@ def _solved(source: Source, strength: float, formula: str) -> dict[str, Any]:
         + (f"solver={solver!r}" if solver else "the direct solution")
         + "; how long it goes on (max_iter, tol) is as for any estimator here."
     )
+    if strength:
+        source.notes.append(
+            "standardize is off, so that the penalty means the same: bring columns of different sizes to one "
+            "first, or descent is slow."
+        )
     alpha = strength
     if strength and source.rows:
         alpha = strength / source.rows

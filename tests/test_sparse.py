@@ -230,8 +230,6 @@ def test_predictions_for_tables_of_any_size_share_programs():
     params = model.init(jax.random.PRNGKey(0))
     before = run._apply._cache_size()
     found = run.apply_in_blocks(model, params, {}, whole, block=256)
-    layer = params["affine1"]
-    hidden = model.layers  # placeholder
     for begin, count in ((0, 300), (450, 700), (41, 1000), (1, 1499), (1499, 1), (40, 3)):
         part = slice(begin, begin + count)
         some = run.apply_in_blocks(model, params, {}, whole[part], block=256)

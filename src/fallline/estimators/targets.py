@@ -210,7 +210,8 @@ class Classifier(ClassifierMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        p = linked(self._used_loss().link, self._raw(X))
+        raw = self._raw(X)
+        p = linked(self._used_loss().link, raw)
         if p.shape[1] == 1 and not self._multilabel:
             p = np.concatenate([1 - p, p], axis=1)
         return p.astype(self._kind(X))
@@ -218,7 +219,8 @@ class Classifier(ClassifierMixin, Descender):
     @available_if(_gives_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`, exact also where a probability is all but 0."""
-        raw, link = self._raw(X), self._used_loss().link
+        raw = self._raw(X)
+        link = self._used_loss().link
         if link is losses.LOSSES["softmax_cross_entropy"].link:
             found = log_softmax(raw, axis=1)
         elif link is losses.LOSSES["binary_cross_entropy"].link:
@@ -302,7 +304,8 @@ class Regressor(RegressorMixin, Descender):
         Args:
             X: features, (n, columns), dense or sparse.
         """
-        raw = linked(self._used_loss().link, self._raw(X))
+        raw = self._raw(X)
+        raw = linked(self._used_loss().link, raw)
         found = raw.astype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
         return found[:, 0] if found.shape[1] == 1 else found
 

@@ -78,7 +78,7 @@ def rows_of(name: str) -> tuple[Any, Any, Any, Any]:
         (make_pipeline(SimpleImputer(), StandardScaler()), number),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), word),
     )
-    table = frame.with_columns(pl.col(word).fill_null("missing")).to_pandas()
+    table = frame.with_columns(pl.col(word).fill_null("missing"))
     a, b, ya, yb = train_test_split(table, y, test_size=0.2, random_state=0)
     return encode.fit_transform(a), ya, encode.transform(b), yb
 

@@ -90,7 +90,8 @@ def apply_in_blocks(
         state: its untrained state.
         x: features, (n, ...); also a sparse table, which is never made dense as a whole.
         block: rows at a time. If given, fewer rows are filled up to as many, so that one program serves
-            any number of rows and a row's outputs never depend on how many others there are.
+            any number of rows (a few, for sparse tables of any number stored) and a row's outputs never
+            depend on how many others there are.
 
     Returns:
         Array of shape (n, outputs).

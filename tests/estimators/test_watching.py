@@ -362,7 +362,7 @@ def test_pictures_of_short_and_broken_fits():
     ],
 )
 def test_the_axis_has_the_name_of_the_loss(loss, words):
-    estimator = types.SimpleNamespace(_engine_loss=lambda: find_loss(loss))
+    estimator = types.SimpleNamespace(_used_loss=lambda: find_loss(loss))
     assert drawing._name_of(estimator) == words
 
 

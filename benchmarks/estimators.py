@@ -59,6 +59,11 @@ def rows_of(name: str) -> tuple[Any, Any, Any, Any]:
     folder = Path(FOLDER or ".")
     if name == "a9a":
         a = datasets.load_svmlight_files([str(folder / "a9a"), str(folder / "a9a.t")])
+        for table in (a[0], a[2]):
+            # LogisticRegression takes no longer indices.
+            table.indices, table.indptr = (
+                part.astype(np.int32) for part in (table.indices, table.indptr)
+            )
         return a[0], a[1], a[2], a[3]
     if name == "mnist10k":
         with np.load(folder / "mnist10k.npz") as archive:

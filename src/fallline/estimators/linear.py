@@ -32,7 +32,7 @@ class _LinearPart(Descender):
         "fit_intercept": ["boolean"],
     }
 
-    # Chosen, like the schedule, on the tables of the benchmark, by held-out scores beside scikit-learn's.
+    # Chosen, like the schedule, by held-out scores on the tables of benchmarks/estimators.py.
     _rate = 0.05
     _part_rate = 0.01
 

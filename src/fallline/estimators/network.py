@@ -33,7 +33,7 @@ class _NetworkPart(Descender):
         "init": [str],
     }
 
-    # Chosen, like the schedule, on the tables of the benchmark, by held-out scores beside scikit-learn's.
+    # Chosen, like the schedule, by held-out scores on the tables of benchmarks/estimators.py.
     _rate = 0.002
     _part_rate = 0.001
 

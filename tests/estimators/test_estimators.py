@@ -378,6 +378,12 @@ def test_wrong_parameters_are_value_errors(options, wrong):
         small(LinearClassifier, **options).fit(X, WORDS)
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile:0.5"])
+def test_the_target_s_unit_changes_nothing(loss):
+    models = [small(LinearRegressor, loss=loss, l1=1e-3).fit(X, unit * Y) for unit in (1, 1e4)]
+    np.testing.assert_allclose(models[1].coef_, 1e4 * models[0].coef_, rtol=1e-3)
+
+
 @pytest.mark.parametrize("loss", ["huber:1.35", "log_cosh", "epsilon_insensitive:0.1"])
 def test_a_loss_with_a_size_of_its_own_learns_targets_of_any_size(loss):
     big = small(LinearRegressor, loss=loss, max_iter=500, alpha=0.0).fit(X, 1e5 * Y)

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 
-from fallline.estimators import settings
 from fallline.estimators.base import Descender
 from fallline.estimators.scaling import Affine
 from fallline.estimators.targets import Classifier, Regressor
@@ -47,11 +46,8 @@ class _LinearPart(Descender):
         raise NotImplementedError
 
     def _penalties(self) -> dict[str, Any]:
-        l1, l2 = float(self.l1), float(self.alpha)
-        power = settings.scaling_of(self._loss()) if self._task == "regression" else 0
-        scale = float(self._target.scale[0])
-        # The weights are 1/s of those on the target's units, and the loss 1/s^p.
-        return {"l1": l1 * scale ** (1 - power) or None, "l2": l2 * scale ** (2 - power) or None}
+        # On the weights of the standardised target, too: then no unit of the data changes the model.
+        return {"l1": float(self.l1) or None, "l2": float(self.alpha) or None}
 
     def _publish(self) -> None:
         weights, bias = self._affines_now()[0]

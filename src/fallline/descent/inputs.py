@@ -94,13 +94,13 @@ def padded(rows: Batch, count: int) -> Batch:
     have = count_rows(rows)
 
     def fill(leaf: Any) -> Any:
-        if hasattr(leaf, "padded"):
+        if sparse.is_rows(leaf):
             return leaf.padded(count)
         return np.concatenate([leaf, np.repeat(leaf[:1], count - have, axis=0)])
 
     kind = jnp.result_type(float)
     weights = np.ones(have, kind) if rows.weights is None else rows.weights
-    filled = jax.tree.map(fill, rows, is_leaf=lambda leaf: hasattr(leaf, "padded"))
+    filled = jax.tree.map(fill, rows, is_leaf=sparse.is_rows)
     return filled._replace(weights=np.pad(weights, (0, count - have)))
 
 

@@ -20,7 +20,6 @@ from jax import lax
 from fallline import sparse
 from fallline.descent.objective import Batch
 from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
-from fallline.sparse import rounded
 from fallline.tree import add, dot, norm, zeros_like
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Shape:
         """The shape for a plan: short epochs are done by many a call, long ones by parts."""
         size, steps, last = plan.size, plan.steps, plan.last
         if padded:
-            size, steps = (rounded_rows(size), 1) if plan.full else (size, rounded(steps))
+            size, steps = (rounded_rows(size), 1) if plan.full else (size, sparse.rounded(steps))
             last = size
         places = 1 if plan.full else steps * size
         capacity = max(1, min(4096 // steps, 2**18 // places))
@@ -102,7 +101,7 @@ def rounded_rows(count: int) -> int:
         >>> [rounded_rows(n) for n in (3, 65, 150, 1025, 1600)]
         [64, 128, 256, 1536, 2048]
     """
-    return rounded(count) if count > 1024 else max(64, 1 << (count - 1).bit_length())
+    return sparse.rounded(count) if count > 1024 else max(64, 1 << (count - 1).bit_length())
 
 
 def start(

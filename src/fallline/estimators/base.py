@@ -22,8 +22,8 @@ from fallline.descent.train import train
 from fallline.errors import FalllineError
 from fallline.estimators import export, export_torch, settings, watching
 from fallline.estimators.choosing import Choosing
-from fallline.estimators.measuring import BLOCK, losses_of
-from fallline.estimators.rows import Rows, Supplied
+from fallline.estimators.measuring import BLOCK, by_row
+from fallline.estimators.rows import KINDS, Rows, Supplied
 from fallline.estimators.scaling import Affine, Scaling, scaled, unscaled
 from fallline.estimators.settings import InvalidInput
 
@@ -101,9 +101,8 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """As for any class, but for a hint where a parameter has scikit-learn's name."""
-        taken = inspect.signature(cls.__init__).parameters
-        for name in kwargs:
-            if name not in taken and name in _NAMES_THERE:
+        for name in kwargs.keys() & _NAMES_THERE.keys():
+            if name not in inspect.signature(cls.__init__).parameters:
                 raise TypeError(
                     f"{cls.__name__}() has no parameter {name!r}: it is {_NAMES_THERE[name]} here. "
                     "fallline.estimators.from_sklearn translates a configured estimator."
@@ -118,6 +117,10 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
 
     def _model(self, columns: int) -> Model:
         """The model for so many columns."""
+        raise NotImplementedError
+
+    def _columns(self) -> int:
+        """Outputs of the model."""
         raise NotImplementedError
 
     def _penalties(self) -> dict[str, Any]:
@@ -237,8 +240,8 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         """Let the engine run; ``given`` is what ``fit`` was given, None in a call of ``partial_fit``."""
         part = given is None
         double = self._double()
-        model = self._model(rows.x.shape[1])
         columns = rows.x.shape[1]
+        model = self._model(columns)
         stored = rows.x.nnz // len(rows) if sparse.issparse(rows.x) else columns
         plan = self._plan(len(rows), columns, max(int(stored), 1))
         epochs = 1 if part else self._epochs(plan)
@@ -293,12 +296,15 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         """The rows as the engine takes them, standardised."""
         kind = np.float64 if double else np.float32
         x = self._features.apply(rows.x).astype(kind, copy=False)
+        y = self._targets(rows, double)
+        return (x, y) if rows.weights is None else (x, y, rows.weights.astype(kind))
+
+    def _targets(self, rows: Rows, double: bool) -> np.ndarray:
+        """The targets of the rows as the engine takes them."""
         y = rows.y
         if not self._target.idle:
             y = self._target.apply(y.reshape(len(rows), -1)).reshape(y.shape)
-        if y.dtype.kind == "f":
-            y = y.astype(kind)
-        return (x, y) if rows.weights is None else (x, y, rows.weights.astype(kind))
+        return y.astype(np.float64 if double else np.float32) if y.dtype.kind == "f" else y
 
     def _double(self) -> bool:
         """Compute in double precision?"""
@@ -427,11 +433,10 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
 
     def _validate_part(self, rows: Rows) -> None:
         """The loss on validation rows after ``partial_fit``, and what early stopping makes of it."""
-        batch = self._batch(rows, self._double())
+        y, s = self._targets(rows, self._double()), self._loss_scale()
         raw = self._forward(rows.x)
-        with jax.enable_x64(True):
-            s = self._loss_scale() or 1.0
-            values = losses_of(self._engine_loss().function, s * raw, s * batch[1]) / s
+        function = self._engine_loss().function
+        values = by_row(function, raw, y) if s is None else by_row(function, s * raw, s * y) / s
         newest = float(np.average(values, weights=rows.weights))
         told = newest * self._loss_factor()
         self.validation_loss_curve_ = [*(self.validation_loss_curve_ or []), told]
@@ -464,19 +469,19 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=level)
         if reason == "non-finite":
             warnings.warn(run.stop.sentence, ConvergenceWarning, stacklevel=level)
-        unplanned = reason == "epochs" and self.tol is not None and not self._planned()
-        few = reason == "epochs" and self._planned() and run.steps < 400
-        if few and self.tol is not None and not part:
-            warnings.warn(
-                f"The schedule ended after {run.steps} steps, which may be too few (max_iter="
-                f"{self.max_iter}): raise max_iter, or look at plot_history().",
-                ConvergenceWarning,
-                stacklevel=level,
-            )
-        if unplanned and not part:
+        if reason != "epochs" or self.tol is None or part:
+            return
+        if not self._planned():
             warnings.warn(
                 f"Maximum iterations ({self.n_iter_}) reached and the optimization hasn't converged "
                 "yet: raise max_iter, or look at plot_history().",
+                ConvergenceWarning,
+                stacklevel=level,
+            )
+        elif run.steps < 400:
+            warnings.warn(
+                f"The schedule ended after {run.steps} steps, which may be too few (max_iter="
+                f"{self.max_iter}): raise max_iter, or look at plot_history().",
                 ConvergenceWarning,
                 stacklevel=level,
             )
@@ -501,8 +506,11 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
     def _raw(self, X: Any) -> np.ndarray:
         """The model's outputs on the target's own units, (n, outputs), in double precision."""
         check_is_fitted(self, "_params")
-        kinds = [np.float64, np.float32]
-        return self._outputs(validate_data(self, X, accept_sparse="csr", dtype=kinds, reset=False))
+        return self._outputs(validate_data(self, X, reset=False, **KINDS))
+
+    def _kind(self, X: Any) -> Any:
+        """The type of predictions for these features: as narrow as they are."""
+        return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
 
     def _outputs(self, X: Any) -> np.ndarray:
         """`_raw` of checked features."""

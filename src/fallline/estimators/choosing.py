@@ -62,8 +62,10 @@ class Choosing:
 
     def _own_schedule(self) -> bool:
         """Is the schedule left to the estimator? An optimizer given as such has its own."""
-        automatic = isinstance(self.schedule, str) and self.schedule == "auto"
-        return automatic and isinstance(self.optimizer, str)
+        return self._automatic() and isinstance(self.optimizer, str)
+
+    def _automatic(self) -> bool:
+        return isinstance(self.schedule, str) and self.schedule == "auto"
 
     def _optimizer(self, plan: BatchPlan, epochs: int, *, part: bool) -> tuple[Any, bool]:
         """The optimizer, and whether its rate is to be found by a range test."""
@@ -77,9 +79,7 @@ class Choosing:
                 f"partial_fit has no last epoch for the schedule {self.schedule!r} to end with: choose None, "
                 "'adaptive', 'exponential:0.99', or one of fallline.schedules with steps of its own."
             )
-        schedule = (
-            None if isinstance(self.schedule, str) and self.schedule == "auto" else self.schedule
-        )
+        schedule = None if self._automatic() else self.schedule
         if self._own_schedule() and not part:
             schedule = self._auto_schedule(plan, epochs)
         optimizer = settings.optimizer_of(

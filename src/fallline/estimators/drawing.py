@@ -49,7 +49,7 @@ def draw_history(estimator: Any, ax: Axes | None, theme: str | Theme | None) -> 
     if len(x) > 1 and unit == "epoch":
         best = _best(estimator, validation) if watched else int(np.nanargmin(training)) + 1
         named = f"best epoch: {best:,}" if watched else f"lowest: epoch {best:,}"
-        _ring(ax, x[best - 1], (validation if watched else training)[best - 1], named, colours)
+        marks.ring(ax, x[best - 1], (validation if watched else training)[best - 1], named, colours)
     end = max([1.0, *x[-1:], *blown])
     room = 0.025 * (end - 1) or 0.5
     ax.set_xlim(max(1 - room, 0.5), end + room)
@@ -118,21 +118,6 @@ def _best(estimator: Any, validation: np.ndarray) -> int:
     if run and run.best_epoch and len(validation) == len(run.history.training_loss):
         return int(run.best_epoch)
     return int(np.nanargmin(validation)) + 1
-
-
-def _ring(ax: Axes, x: float, y: float, label: str, colours: Any) -> None:
-    ax.plot(
-        x,
-        y,
-        linestyle="none",
-        marker="o",
-        markersize=10,
-        markerfacecolor="none",
-        markeredgecolor=colours.text,
-        markeredgewidth=1.4,
-        zorder=5,
-        label=label,
-    )
 
 
 def _heights(ax: Axes, values: np.ndarray) -> None:

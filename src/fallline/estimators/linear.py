@@ -42,9 +42,6 @@ class _LinearPart(Descender):
     def _model(self, columns: int) -> Linear:
         return Linear(columns, self._columns(), bias=bool(self.fit_intercept))
 
-    def _columns(self) -> int:
-        raise NotImplementedError
-
     def _penalties(self) -> dict[str, Any]:
         # On the weights of the standardised target, too: then no unit of the data changes the model.
         return {"l1": float(self.l1) or None, "l2": float(self.alpha) or None}

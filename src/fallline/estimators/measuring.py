@@ -1,4 +1,4 @@
-"""The loss of rows outside of a fit."""
+"""Functions of rows outside of a fit: losses, links."""
 
 from __future__ import annotations
 
@@ -20,40 +20,31 @@ BLOCK = 256
 """Rows computed at once: always so many, so that no number depends on its neighbours."""
 
 
-def losses_of(
-    function: Callable[..., Any], prediction: np.ndarray, target: np.ndarray
-) -> np.ndarray:
-    """The loss of every row, (n,), in blocks of one size, so that one program serves any number of rows."""
-    count = len(prediction)
+def by_row(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
+    """A function that gives something for each row, in double precision.
+
+    In blocks of one size, so that one program serves any number of rows.
+
+    Args:
+        function: ``(rows of each array) -> (n, ...)``.
+        arrays: of n rows each.
+    """
+    count = len(arrays[0])
     fill = -count % BLOCK
-    prediction, target = (
-        np.concatenate([a, np.zeros((fill, *a.shape[1:]), a.dtype)]) for a in (prediction, target)
-    )
-    parts = [
-        _block(function, prediction[i : i + BLOCK], target[i : i + BLOCK])
-        for i in range(0, len(prediction), BLOCK)
-    ]
+    filled = [np.concatenate([a, np.zeros((fill, *a.shape[1:]), a.dtype)]) for a in arrays]
+    with jax.enable_x64(True):
+        parts = [
+            np.asarray(_block(function, *(a[i : i + BLOCK] for a in filled)))
+            for i in range(0, count, BLOCK)
+        ]
     return np.concatenate(parts)[:count]
 
 
 def linked(link: Callable[[Any], Any] | None, raw: np.ndarray) -> np.ndarray:
-    """What a link makes of raw outputs, (n, outputs), in double precision; without one, themselves."""
-    if link is None or link is identity:
-        return raw
-    count = len(raw)
-    filled = np.concatenate([raw, np.zeros((-count % BLOCK, *raw.shape[1:]), raw.dtype)])
-    with jax.enable_x64(True):
-        parts = [
-            np.asarray(_linked(link, filled[i : i + BLOCK])) for i in range(0, len(filled), BLOCK)
-        ]
-    return np.concatenate(parts)[:count] if parts else raw
+    """What a link makes of raw outputs, (n, outputs); without one, themselves."""
+    return raw if link is None or link is identity else by_row(link, raw)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _linked(link: Callable[[Any], Any], raw: Any) -> Any:
-    return link(raw)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _block(function: Callable[..., Any], prediction: Any, target: Any) -> Any:
-    return function(prediction, target)
+def _block(function: Callable[..., Any], *arrays: Any) -> Any:
+    return function(*arrays)

@@ -55,9 +55,6 @@ class _NetworkPart(Descender):
             self.init,
         )
 
-    def _columns(self) -> int:
-        raise NotImplementedError
-
     def _publish(self) -> None:
         layers = self._affines_now()
         self.coefs_ = [w.astype(self._dtype) for w, _ in layers]

@@ -15,6 +15,9 @@ from sklearn.utils.validation import _check_sample_weight, validate_data  # pyri
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+KINDS: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+"""The features that estimators take, as scikit-learn's checks want it said."""
+
 _HELD_OUT_MOST = 10_000
 """Rows that ``partial_fit`` keeps at most to stop early by."""
 
@@ -77,23 +80,21 @@ class Supplied:
         """A factor for each row's weight, or None."""
         return None
 
+    def _checked(self, X: Any, y: Any, *, first: bool) -> tuple[Any, Any]:
+        """Features and targets by scikit-learn's checks; with ``first``, remembers the columns."""
+        numeric = self._task == "regression"
+        found: Any = validate_data(
+            self, X, y, multi_output=True, y_numeric=numeric, reset=first, **KINDS
+        )
+        return found
+
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, first: bool) -> Rows:
         """Checked rows, those of weight 0 left out."""
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
-        x: Any
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._task == "regression",
-            reset=first,
-        )
+        x, y = self._checked(X, y, first=first)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, x, ensure_non_negative=True)
@@ -119,16 +120,7 @@ class Supplied:
                 "validation_data must be (X, y) or (X, y, sample_weight); it was given "
                 f"{type(data).__name__}."
             )
-        x, y = validate_data(
-            self,
-            data[0],
-            data[1],
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=self._task == "regression",
-            reset=False,
-        )
+        x, y = self._checked(data[0], data[1], first=False)
         weights = None
         if len(data) == 3 and data[2] is not None:
             weights = _check_sample_weight(data[2], x, ensure_non_negative=True)

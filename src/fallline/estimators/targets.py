@@ -231,9 +231,6 @@ class Classifier(ClassifierMixin, Descender):
             found = np.log(self.predict_proba(X))
         return found.astype(self._kind(X))
 
-    def _kind(self, X: Any) -> Any:
-        return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -305,8 +302,7 @@ class Regressor(RegressorMixin, Descender):
             X: features, (n, columns), dense or sparse.
         """
         raw = self._raw(X)
-        raw = linked(self._used_loss().link, raw)
-        found = raw.astype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
+        found = linked(self._used_loss().link, raw).astype(self._kind(X))
         return found[:, 0] if found.shape[1] == 1 else found
 
     def __sklearn_tags__(self) -> Any:

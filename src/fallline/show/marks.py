@@ -13,7 +13,10 @@ from fallline.show.style import TICK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.text import Text
+
+    from fallline.show.style import Theme
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -151,3 +154,19 @@ def spans_decades(values: Any) -> bool:
         return False
     low, high = np.quantile(finite, [0.01, 0.99], method="nearest")
     return bool(np.log(high) - np.log(low) >= np.log(30))
+
+
+def ring(ax: Axes, x: float, y: float, label: str, colours: Theme) -> None:
+    """A ring around a point of a curve, with a line in the key."""
+    ax.plot(
+        x,
+        y,
+        linestyle="none",
+        marker="o",
+        markersize=10,
+        markerfacecolor="none",
+        markeredgecolor=colours.text,
+        markeredgewidth=1.4,
+        zorder=5,
+        label=label,
+    )

@@ -146,18 +146,7 @@ def _validation(
     )
     kept = int(getattr(run, "best_epoch", 0) or getattr(getattr(run, "run", None), "best_epoch", 0))
     best = kept if 0 < kept <= len(losses) else int(np.nanargmin(losses)) + 1
-    ax.plot(
-        ends[best - 1],
-        losses[best - 1],
-        linestyle="none",
-        marker="o",
-        markersize=10,
-        markerfacecolor="none",
-        markeredgecolor=colours.text,
-        markeredgewidth=1.4,
-        zorder=5,
-        label=f"best epoch: {best}",
-    )
+    marks.ring(ax, ends[best - 1], losses[best - 1], f"best epoch: {best}", colours)
     return losses
 
 

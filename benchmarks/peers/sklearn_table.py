@@ -1,6 +1,7 @@
 """One table through scikit-learn: read, encode, train, score on the held-out 20 %, print the score.
 
-python -m benchmarks.peers.sklearn_table SET MODEL, with the same held-out rows as Fallline.
+python -m benchmarks.peers.sklearn_table SET MODEL [RATE], with the same held-out rows as Fallline; the rate
+is that of a network.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def data(name: str):
     return (X / 16.0 if name == "digits" else X), y, None, None
 
 
-def model(name: str, kind: str, regression: bool):
+def model(name: str, kind: str, regression: bool, rate: float = 0.001):
     """The estimator: scikit-learn's at settings that reach the score soonest."""
     if kind == "linear":
         if regression:
@@ -57,10 +58,16 @@ def model(name: str, kind: str, regression: bool):
     early = kind.endswith("-early")
     hidden = {"mnist10k": (128,), "digits": (100,)}.get(name, (64, 64))
     cls = MLPRegressor if regression else MLPClassifier
-    return cls(hidden_layer_sizes=hidden, early_stopping=early, random_state=0, max_iter=200)
+    return cls(
+        hidden_layer_sizes=hidden,
+        early_stopping=early,
+        learning_rate_init=rate,
+        random_state=0,
+        max_iter=200,
+    )
 
 
-def main(name: str, kind: str) -> None:
+def main(name: str, kind: str, rate: str = "0.001") -> None:
     """Train and print one JSON object."""
     import warnings
 
@@ -80,7 +87,7 @@ def main(name: str, kind: str) -> None:
     X, y, numbers, categories = data(name)
     regression = name in ("california_housing", "diamonds", "diabetes")
     training, test = split(len(y) if regression else y, 0.2, 0, purpose="test")
-    estimator = model(name, kind, regression)
+    estimator = model(name, kind, regression, float(rate))
     if numbers is not None:
         from sklearn.compose import make_column_transformer
         from sklearn.impute import SimpleImputer

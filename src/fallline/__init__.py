@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fallline import tuning
+
 if TYPE_CHECKING:
     from fallline import (
         averages,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from fallline.gradients.graph import graph
     from fallline.jobs.fit import fit
     from fallline.jobs.result import TableRun, load
+
+# Before JAX computes for the first time.
+tuning.apply()
 
 __version__ = "0.1.0"
 

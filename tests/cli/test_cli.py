@@ -48,18 +48,25 @@ def refused(done, *parts: str) -> str:
 # --- the whole command, as a process -------------------------------------------------------------
 
 
-def test_help_loads_nothing_heavy_and_is_quick(shell):
+def test_help_and_runs_load_nothing_heavy_and_are_quick(shell, table):
+    facts = {"config": {"data": "t.csv", "model": "linear", "target": "y"}}
+    RunFolder(table.parent / "runs" / "t-1").create(facts)
     code = (
-        "import sys\nsys.argv = ['fallline', '--help']\n"
+        "import sys\n"
         "from fallline.cli.main import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "for word in ('--help', 'runs'):\n"
+        "    sys.argv = ['fallline', word]\n"
+        "    try:\n        main()\n    except SystemExit:\n        pass\n"
         "heavy = ['jax', 'numpy', 'sklearn', 'polars', 'matplotlib']\n"
         "print([n for n in heavy if n in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=table.parent, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stderr.strip() == "[]"
-    assert "fit" in done.stdout
     assert "predict" in done.stdout
+    assert "runs/t-1  linear  y" in done.stdout
     took = []
     for _ in range(3):
         began = time.perf_counter()
@@ -107,6 +114,18 @@ def test_a_fit_without_a_terminal(shell, table):
     assert "predicts y: regression\n  5 features; rows: 108 for training" in done.err
     assert "Traceback" not in done.err
     assert (table.parent / "runs" / "t-1" / "run.json").is_file()
+
+
+def test_where_the_seconds_went(run, table):
+    spent = json.loads(run(*FIT, "--lr", "auto", "--json", "--timings").out)["timings"]
+    assert set(spent) == {
+        *("compile", "start and imports", "read", "encode", "try learning rates", "train"),
+        *("measure", "write"),
+    }
+    assert min(spent.values()) >= 0
+    said = run(*FIT, "--timings")
+    assert re.search(r"^compile +[\d.]+ s +\d+%$", said.err, re.M)
+    assert re.search(r"^in all +.* +100%$", said.err, re.M)
 
 
 def test_the_same_result_in_python_and_on_the_command_line(run, table):

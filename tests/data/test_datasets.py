@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import sklearn.datasets
 
-from fallline.data.datasets import BUNDLED, load
+from fallline.data.datasets import BUNDLED, from_file, from_loader, load
 from fallline.data.readers import read_table
 from fallline.errors import FalllineError
 
@@ -26,6 +27,17 @@ def test_each_set_loads(name):
     assert table.frame.columns[-1] == "target"
     assert not sum(table.frame.null_count().row(0))
     assert read_table(name).frame.equals(table.frame)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_files_hold_what_the_loaders_give(name):
+    bundled = BUNDLED[name]
+    (data, target), (expected, labels) = from_file(bundled), from_loader(name, bundled)
+    assert np.allclose(data, expected, rtol=1e-12, atol=1e-15)
+    assert target.dtype == labels.dtype
+    assert (target == labels).all()
+    names = getattr(sklearn.datasets, f"load_{name}")().feature_names
+    assert list(bundled.columns) == list(names)
 
 
 def test_labels_are_names_or_numbers():

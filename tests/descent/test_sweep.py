@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import fallline
-from fallline import minimize, sweep, terrains, train
+from fallline import minimize, sweep, terrains, train, tuning
 from fallline.descent import loop, minimize_jobs, sweep_jobs
 from fallline.errors import FalllineError
 from fallline.models import MLP, Linear
@@ -138,6 +138,14 @@ def test_a_network_with_dropout_and_batch_norm():
     assert same_as_one_by_one(result, model, "softmax_cross_entropy", data, epochs=4) == 4
 
 
+def test_networks_side_by_side_as_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(sweep_jobs, "_together", lambda problem, size, on_cpu: size)
+    monkeypatch.setattr(sweep_jobs.os, "cpu_count", lambda: 1)
+    model, data, loss = MLP(D, (4,), 3, dropout=0.25), (X, CLASSES), "softmax_cross_entropy"
+    result = line(model, loss, data, learning_rate=[0.01, 0.1], seeds=[3])
+    assert same_as_one_by_one(result, model, loss, data, epochs=4) == 2
+
+
 def test_sample_weights_and_the_full_batch():
     data = (X, Y, WEIGHTS)
     result = line(data=data, batch_sizes="full", epochs=9, learning_rate=[0.01, 0.1])
@@ -234,7 +242,7 @@ RATES = [0.01, 0.02, 0.03, 0.05, 0.1]
 def test_chunks_of_any_size_give_the_same(monkeypatch, share, side_by_side, cores):
     expected = line(learning_rate=RATES, seeds=2)
     monkeypatch.setattr(sweep_jobs, "MEMORY_SHARE", share)
-    monkeypatch.setattr(sweep_jobs, "SIDE_BY_SIDE", side_by_side)
+    monkeypatch.setattr(tuning, "SIDE_BY_SIDE", side_by_side)
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     result = line(learning_rate=RATES, seeds=2)
     np.testing.assert_allclose(result.curves, expected.curves, rtol=1e-5)

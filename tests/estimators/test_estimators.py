@@ -140,6 +140,19 @@ def test_single_precision_in_and_out(kind):
         assert model.coefs_[0].dtype == np.float32
 
 
+@pytest.mark.filterwarnings("ignore:This processor has no instructions")
+def test_products_in_bfloat16():
+    y = target_for(MLPClassifier)
+    plain, model = small(MLPClassifier).fit(X, y), small(MLPClassifier, precision="bfloat16")
+    assert model.fit(X, y).run_.precision == "bfloat16"
+    assert model.loss_ != plain.loss_
+    assert model.loss_ == pytest.approx(plain.loss_, rel=0.05)
+    # Predictions are in single precision, with the weights as they are.
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    scores = hidden @ model.coefs_[1] + model.intercepts_[1]
+    np.testing.assert_allclose(model.decision_function(X), np.squeeze(scores), rtol=1e-3, atol=1e-4)
+
+
 def test_many_labels_a_row():
     y = np.stack([X[:, 0] > 0, X[:, 1] > 0], axis=1).astype(int)
     for kind in (LinearClassifier, MLPClassifier):

@@ -783,6 +783,22 @@ def test_resume_refuses_what_is_not_the_same_run(colours, tmp_path):
     fallline.fit(colours, out=out, resume=True, **QUICK)
 
 
+@pytest.mark.filterwarnings("ignore:This processor has no instructions")
+def test_a_run_knows_its_precision_and_is_resumed_in_it(colours, tmp_path):
+    options = {"out": tmp_path / "run", "precision": "bfloat16", **QUICK}
+    fitted = fallline.fit(colours, **options)
+    loaded = fallline.load(tmp_path / "run")
+    for each in (fitted, loaded):
+        assert each.run.precision == each.result["precision"] == "bfloat16"
+    assert not same(fitted, fallline.fit(colours, **QUICK))
+    fallline.store.folder.RunFolder(tmp_path / "run").mark("running")
+    with pytest.raises(FalllineError, match="started with precision = bfloat16, not None"):
+        fallline.fit(colours, resume=True, **options | {"precision": None})
+    assert same(fitted, fallline.fit(colours, resume=True, **options))
+    with pytest.raises(FalllineError, match="must be 'float32' or 'bfloat16'; it was given 'f16'"):
+        FitConfig(precision="f16")
+
+
 def test_resume_notices_another_test_table(colours, tmp_path):
     frame = pl.DataFrame(colours)
     frame[:50].write_csv(tmp_path / "test.csv")

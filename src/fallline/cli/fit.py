@@ -13,6 +13,7 @@ from fallline.cli import screen
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fallline.cli.timings import Timings
     from fallline.data.encode import Encoder
     from fallline.descent.batches import BatchPlan
     from fallline.descent.run import Progress, Run
@@ -188,15 +189,29 @@ def fit(
             rich_help_panel=REST,
         ),
     ] = 5.0,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="bfloat16 rounds what the layers multiply, which is faster for wide layers where the "
+            "processor or GPU has instructions for it.",
+            rich_help_panel=DESCENT,
+            show_default="float32",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, no curve.", rich_help_panel=REST)
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=REST)
     ] = False,
+    timings: Annotated[
+        bool,
+        typer.Option("--timings", help="Say where the seconds went.", rich_help_panel=REST),
+    ] = False,
 ) -> None:
     """Train a model on a table: read, encode, train, measure on held-out rows, keep the run."""
     from fallline.cli import places
+    from fallline.cli.timings import Timings
     from fallline.descent.cache import use_compilation_cache
     from fallline.errors import FalllineError
     from fallline.jobs.config import FitConfig, parse_hidden, parse_number_or_word, parse_patience
@@ -230,12 +245,14 @@ def fit(
             clip_norm=clip_norm,
             drop=tuple(drop or ()),
             seed=seed,
+            precision=precision,
         ).with_set(set_ or [])
         out = places.folder_for(data, out, resume=resume)
     use_compilation_cache()
     from fallline.jobs.fit import run_fit
 
-    show = _Show(quiet=quiet or json)
+    clock = Timings("start and imports") if timings else None
+    show = _Show(quiet=quiet or json, timings=clock, tries=config.learning_rate == "auto")
     reporter = cast("Reporter", show)
     try:
         fitted = run_fit(
@@ -258,9 +275,12 @@ def fit(
     if json:
         from fallline.store.files import to_json
 
-        typer.echo(to_json(fitted.result).decode(), nl=False)
+        spent = {"timings": show.timings.seconds()} if show.timings else {}
+        typer.echo(to_json({**fitted.result, **spent}).decode(), nl=False)
     else:
         _report(fitted, screen.console(), quiet=quiet)
+        if show.timings:
+            show.err.print(show.timings.table())
     if interrupted:
         screen.remark(f"Go on with:  fallline fit --resume --out {out}")
         raise typer.Exit(130)
@@ -327,14 +347,18 @@ def _report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
 
 def _model_words(result: dict[str, Any], model: Any) -> str:
     layers = (result["features"], *getattr(model, "hidden", ()), model.outputs)
-    return f"{WORDS[result['model']]}, {' - '.join(str(n) for n in layers)}"
+    products = ", products in bfloat16" if result["precision"] == "bfloat16" else ""
+    return f"{WORDS[result['model']]}, {' - '.join(str(n) for n in layers)}{products}"
 
 
 class _Show:
     """Progress on stderr: a bar for each model in training."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, timings: Timings | None, tries: bool) -> None:
         self.quiet = quiet
+        self.timings = timings
+        self.tries = tries
+        self.trying = False
         self.err = screen.console(stderr=True)
         self.bar: Any = None
         self.task: Any = None
@@ -345,8 +369,26 @@ class _Show:
             self.bar.stop()
             self.bar = None
 
+    def phase(self, name: str) -> None:
+        """Note for the timings that something else begins."""
+        if self.timings is not None:
+            self.timings.begin(name)
+
     def reading(self, source: str) -> None:
         """Nothing to say yet."""
+        self.phase("read")
+
+    def encoding(self) -> None:
+        """Nothing to say yet."""
+        self.phase("encode")
+
+    def measuring(self) -> None:
+        """Nothing more to say."""
+        self.phase("measure")
+
+    def writing(self) -> None:
+        """Nothing more to say."""
+        self.phase("write")
 
     def encoded(self, encoder: Encoder, rows: dict[str, int]) -> None:
         """Say what the table is and how it was cut."""
@@ -372,6 +414,8 @@ class _Show:
 
     def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
         """Put up a bar."""
+        self.trying = self.tries
+        self.phase("try learning rates" if self.trying else "train")
         if self.quiet:
             return
         from rich.progress import BarColumn, Progress, TextColumn
@@ -393,6 +437,9 @@ class _Show:
 
     def progress(self, progress: Progress) -> bool:
         """Move the bar."""
+        if self.trying:
+            self.trying = False
+            self.phase("train")
         if self.bar is None:
             return False
         p = progress

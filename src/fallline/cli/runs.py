@@ -48,7 +48,7 @@ def runs(
         style = {"finished": "green", "damaged": "red"}.get(row["state"], "yellow")
         cells = [
             row["run"],
-            row["model"],
+            f"{row['model']}, bfloat16" if row["precision"] == "bfloat16" else row["model"],
             row["target"],
             row["value"] is not None and f"{row['metric'].replace('r2', 'R2')} {row['value']:.4f}",
             row["seconds"] is not None and screen.duration(row["seconds"]),
@@ -67,6 +67,7 @@ def _row(path: Path, facts: dict[str, Any] | None) -> dict[str, Any]:
         "data": config.get("data"),
         "target": result.get("target") or config.get("target"),
         "model": result.get("model") or config.get("model"),
+        "precision": result.get("precision") or config.get("precision"),
         "metric": result.get("metric"),
         "value": result.get("value"),
         "baseline": result.get("baseline"),

@@ -63,6 +63,9 @@ def descend(
             carry, rows, closings, layers = problem.advance(
                 carry, order, first, end, epochs, closes
             )
+            if closes and problem.steps > step + epochs * plan.steps:
+                # While the loop runs, the orders of what is likely to come next are drawn.
+                order, ordered = problem.order(epoch + epochs, epochs), (epoch + epochs, epochs)
             new_step, code = int(carry["step"]), int(carry["stop"])
             now = time.perf_counter()
             blew_up = code == stopping.BLEW_UP

@@ -20,7 +20,8 @@ from jax import lax
 from fallline import sparse
 from fallline.descent.objective import Batch
 from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
-from fallline.tree import add, dot, norm, zeros_like
+from fallline.optimizers.transforms import averages
+from fallline.tree import add, dot, norm, packed, zeros_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,8 @@ class Shape:
         full: every step sees all rows, in their own order.
         capacity: epochs that one call can do at most.
         layers: record the norms of every leaf too.
-        endless: nothing ends a run but its last step, so that many runs side by side keep in step.
+        endless: nothing ends a run but its last step, so that many runs side by side keep in step; only
+            the loss is recorded of each.
         padded: rows, and steps an epoch, are rounded up, so that tables of about one size share a program.
             The rows that fill up have weight 0; see `rounded_rows`.
         watched: the validation rows are only watched; rules and schedules look at the training loss.
@@ -123,7 +125,7 @@ def start(
         "state": state,
         "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer),
         "optimizer_state": optimizer.init(params) if optimizer_state is None else optimizer_state,
-        "previous": zeros_like(params),
+        "previous": packed(zeros_like(params)),
         "previous_norm": jnp.zeros((), kind),
         "key": key,
         "step": jnp.zeros((), jnp.int32),
@@ -186,7 +188,7 @@ def go_on(
     leaves = len(jax.tree.leaves(carry["params"]))
     rows = shape.capacity * shape.steps
     history = {
-        "steps": jnp.zeros((rows, len(STEP_FIELDS)), kind),
+        "steps": jnp.zeros((rows, 1 if shape.endless else len(STEP_FIELDS)), kind),
         "epochs": jnp.zeros((shape.capacity, len(EPOCH_FIELDS)), kind),
     }
     if shape.layers:
@@ -207,7 +209,7 @@ def go_on(
         key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
         if batch.weights is not None:
             count = jnp.sum(batch.weights > 0).astype(kind)
-        carry, record, layers = one_step(objective, carry, batch, key, count)
+        carry, record, layers = one_step(objective, carry, batch, key, count, lean=shape.endless)
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
         if shape.endless:
             row = e * shape.steps + i - first
@@ -259,9 +261,9 @@ advance = functools.partial(jax.jit, static_argnames=("shape",), donate_argnames
 
 
 def one_step(
-    objective: Any, carry: Carry, batch: Batch, key: Any, count: Any
+    objective: Any, carry: Carry, batch: Batch, key: Any, count: Any, *, lean: bool = False
 ) -> tuple[Carry, Array, Callable[[], Array]]:
-    """Loss, gradient, optimizer, parameters; and the record of it.
+    """Loss, gradient, optimizer, parameters; and the record of it, of the loss alone if ``lean``.
 
     A step that would leave the finite numbers is not taken: the parameters stay and the run stops.
     """
@@ -269,41 +271,51 @@ def one_step(
     (value, model_state), grads = jax.value_and_grad(objective, has_aux=True)(
         params, carry["state"], batch, key
     )
+    gradient, kind = packed(grads), carry["epoch_loss"].dtype
+    gradient_norm = norm(gradient)
+    fine = jnp.isfinite(value) & (carry["stop"] == RUNNING)
+    if not lean:
+        fine &= jnp.isfinite(gradient_norm)
     optimizer = carry["optimizer"]
     rate = optimizer.rate(state)
-    updates, optimizer_state = optimizer.update(grads, state, params)
+    # So what the optimizer remembers stays finite without a walk through all of it.
+    seen = jax.tree.map(lambda g: jnp.where(fine, g, jnp.zeros((), g.dtype)), grads)
+    updates, optimizer_state = optimizer.update(seen, state, params)
     # Computed once and kept: otherwise each reader below (norm, sum) would compute it again.
     updates = lax.optimization_barrier(updates)
-    gradient_norm, update_norm, parameter_norm = norm(grads), norm(updates), norm(params)
-    fine = jnp.isfinite(value) & jnp.isfinite(update_norm) & jnp.isfinite(parameter_norm)
-    fine &= carry["stop"] == RUNNING
+    update_norm, parameter_norm = norm(packed(updates)), norm(packed(params))
+    fine &= jnp.isfinite(update_norm) & jnp.isfinite(parameter_norm)
 
     def keep(new: PyTree, old: PyTree) -> PyTree:
         return jax.tree.map(lambda n, o: jnp.where(fine, n, o), new, old)
-
-    kind = carry["epoch_loss"].dtype
-    cosine = dot(grads, carry["previous"]) / (gradient_norm * carry["previous_norm"])
-    record = [value, rate, gradient_norm, update_norm, parameter_norm, cosine]
 
     def layers() -> Array:
         trees = (grads, updates, params)
         return jnp.stack([jnp.stack([norm(leaf) for leaf in jax.tree.leaves(t)]) for t in trees])
 
     counted = jnp.where(fine, jnp.asarray(count, kind), 0.0)
-    carry = {
+    new = {
         **carry,
         "params": keep(add(params, updates), params),
         "state": keep(model_state, carry["state"]),
-        "optimizer_state": keep(optimizer_state, state),
-        "previous": grads,
-        "previous_norm": gradient_norm.astype(kind),
+        # An average of the path must not count a step that was not taken.
+        "optimizer_state": keep(optimizer_state, state) if averages(optimizer) else optimizer_state,
         "step": carry["step"] + fine,
         "epoch_loss": carry["epoch_loss"] + counted * value.astype(kind),
-        "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm.astype(kind),
         "epoch_rows": carry["epoch_rows"] + counted,
         "stop": jnp.where(fine, RUNNING, BLEW_UP).astype(jnp.int32),
     }
-    return carry, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
+    record = [value]
+    if not lean:
+        cosine = dot(gradient, carry["previous"]) / (gradient_norm * carry["previous_norm"])
+        record += [rate, gradient_norm, update_norm, parameter_norm, cosine]
+        gradient_norm = gradient_norm.astype(kind)
+        new |= {
+            "previous": gradient,
+            "previous_norm": gradient_norm,
+            "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm,
+        }
+    return new, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
 
 
 def close_epoch(

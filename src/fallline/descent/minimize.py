@@ -72,7 +72,7 @@ def minimize(
             gives each its own.
         steps: at most.
         tolerance: a ball is at rest where its gradient is no longer than this, and its update no longer than
-            this times 1 + |x|. 1e-5 in single, 1e-8 in double precision; with 0, only where both are 0.
+            this times √(1 + |x|²). 1e-5 in single, 1e-8 in double precision; with 0, only where both are 0.
         starts: many starts instead of x0: a tree like x0 whose leaves have a leading axis; for a terrain, a
             whole number of balls spread over its bounds.
         gradient: "auto" (JAX's own; by differences if JAX cannot trace and differentiate f), "numerical",

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from fallline import tuning
 from fallline.descent import minimize_loop as loop
 from fallline.descent import stopping
 from fallline.descent.descend import CALL_SECONDS
@@ -233,8 +234,9 @@ class CompiledJob(Job):
         own = any(np.ndim(leaf) for leaf in jax.tree.leaves(optimizer))
         many = self.balls is not None
         rows = -(-steps // every)
-        cores = max(1, min(os.cpu_count() or 1, n // THREAD_BALLS))
-        size = -(-n // max(-(-n // loop.BLOCK), cores))
+        cores, size = max(1, min(os.cpu_count() or 1, n // THREAD_BALLS)), n
+        if jax.default_backend() == "cpu":
+            size = -(-n // max(-(-n // tuning.BALLS), cores))
         blocks = Blocks(self, optimizer, size, own, many and d < loop.SPLIT_BELOW)
         shape = loop.Shape(
             capacity=min(rows, RECORDS if many else 1000),

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from fallline import tuning
 from fallline.descent.stopping import BLEW_UP, GRADIENT, RUNNING
 from fallline.errors import FalllineError
-from fallline.optimizers import Optimizer
-from fallline.optimizers.transforms import Transform
+from fallline.optimizers.transforms import averages
 from fallline.terrains import Terrain
 from fallline.tree import add, dot, names, norm, zeros_like
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 NO_STEP = 10
 """The line search found no step that leads down."""
-
-BLOCK = 16_384
-"""Balls that go through the loop together; more would leave the processor's cache."""
 
 SPLIT_BELOW = 33
 """Coordinates of a ball up to which each is an array of its own."""
@@ -238,18 +235,17 @@ def start(x: PyTree, optimizer: Any, key: Key[Array, ""]) -> Ball:
     }
 
 
-def averages(optimizer: Any) -> bool:
-    """Does the optimizer predict with something else than the newest parameters?"""
-    how = type(optimizer).averaged
-    if how is Transform.averaged:
-        return averages(optimizer.optimizer)
-    return how is not Optimizer.averaged
-
-
 def lag(optimizer: Any, params: PyTree, state: Any) -> Any:
     """How far an average of the path is from its end."""
     mean = optimizer.averaged(params, state)
     return norm(jax.tree.map(lambda a, p: a - p, mean, params))
+
+
+def converged(tolerance: Any, grads: PyTree, updates: PyTree, params: PyTree) -> Any:
+    r"""$\|g\| \le \tau$ and $\|u\| \le \tau \sqrt{1 + \|x\|^2}$, asked without a root."""
+    least = tolerance * tolerance
+    near = dot(updates, updates) <= least * (1 + dot(params, params))
+    return (dot(grads, grads) <= least) & near
 
 
 def one_step(
@@ -303,10 +299,9 @@ def one_step(
     running = ball["stop"] == RUNNING
     back = running & ~jnp.isfinite(value)
     fine = jnp.isfinite(value) & jnp.isfinite(update_norm)
-    near = tolerance * (1 + norm(params))
-    small = (gradient_norm <= tolerance) & (update_norm <= near)
+    small = converged(tolerance, grads, updates, params)
     if averages(optimizer):
-        small &= lag(optimizer, params, state) <= near
+        small &= lag(optimizer, params, state) <= tolerance * jnp.sqrt(1 + dot(params, params))
     stop = jnp.where(small, GRADIENT, jnp.where(found, RUNNING, NO_STEP))
     stop = jnp.where(running, jnp.where(fine, stop, BLEW_UP), ball["stop"]).astype(jnp.int32)
     # Asked of the new code: from the conditions themselves, each array's loop would compute them anew.
@@ -343,6 +338,36 @@ def one_step(
     if search is not None:
         new["tries"] = ball["tries"] + jnp.where(running, tries, 0)
     return new, lambda: [field() if callable(field) else field for field in record]
+
+
+def glide(f: Any, tolerance: Any, ball: Ball, doubt: Any) -> tuple[Ball, Any]:
+    """`one_step` as long as all numbers are finite; not for noise, searches and averages.
+
+    Args:
+        f: as in `one_step`.
+        tolerance: as in `one_step`.
+        ball: as in `one_step`.
+        doubt: 0 so far; NaN once the function was not finite.
+    """
+    params, state, optimizer = ball["params"], ball["optimizer_state"], ball["optimizer"]
+    value, grads = f.value_and_grad(params)
+    updates, optimizer_state = optimizer.update(
+        grads, state, params, value=value, grad=grads, value_fn=f
+    )
+    small = converged(tolerance, grads, updates, params)
+    stop = jnp.where((ball["stop"] == RUNNING) & small, GRADIENT, ball["stop"]).astype(jnp.int32)
+    moves = stop == RUNNING
+    new = {
+        **ball,
+        "params": add(params, jax.tree.map(lambda u: jnp.where(moves, u, 0), updates)),
+        "before": params,
+        "optimizer_state": optimizer_state,
+        "previous": grads,
+        "step": ball["step"] + 1,
+        "taken": ball["taken"] + moves,
+        "stop": stop,
+    }
+    return new, doubt + 0 * value
 
 
 @functools.partial(jax.jit, static_argnames=("function", "shape"), donate_argnames=("balls",))
@@ -412,10 +437,29 @@ def advance(
             seen["path"] = jnp.concatenate([jnp.ravel(leaf) for leaf in leaves])
         return ball, seen
 
+    def fast(ball: Ball, doubt: Any) -> tuple[Ball, Any]:
+        return glide(f(), tolerance, ball, doubt)
+
+    # Steps that nobody sees are made as if all were finite, and made anew with care if it was not.
+    free = tuning.on and search is None and not (shape.noisy or averages(balls["optimizer"]))
     if shape.axes is not None:
         along = shape.axes.tree(balls)
         step = jax.vmap(step, (along,), along)
         recorded = jax.vmap(recorded, (along,), (along, 0))
+        fast = jax.vmap(fast, (along, 0), (along, 0))
+
+    def unseen(balls: Ball) -> Ball:
+        def careful() -> Ball:
+            return lax.fori_loop(0, every - 1, lambda _, b: step(b), balls)
+
+        if not free:
+            return careful()
+        live, doubt = balls["stop"] == RUNNING, jnp.zeros(jnp.shape(balls["stop"]), kind)
+        ahead, doubt = lax.fori_loop(0, every - 1, lambda _, b: fast(*b), (balls, doubt))
+        # What is not finite stays so: a place, too.
+        for leaf in jax.tree.leaves(ahead["params"]):
+            doubt = doubt + jnp.sum(0 * leaf.reshape(*live.shape, -1), axis=-1)
+        return lax.cond(jnp.all((doubt == 0) | ~live), lambda: ahead, careful)
 
     def going(loop: Any) -> Any:
         r, balls, _ = loop
@@ -425,7 +469,7 @@ def advance(
         r, balls, buffers = loop
         balls, seen = recorded(balls)
         if shape.thin:
-            balls = lax.fori_loop(0, every - 1, lambda _, b: step(b), balls)
+            balls = unseen(balls)
         return r + 1, balls, jax.tree.map(lambda b, s: b.at[r].set(s), buffers, seen)
 
     seen = jax.eval_shape(recorded, balls)[1]

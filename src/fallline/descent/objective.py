@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from fallline import sparse
 from fallline.errors import FalllineError
+from fallline.models.products import BFLOAT16
 from fallline.tree import hyperparameters, static
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class ModelObjective:
         l2: $\lambda_2$, or None for no such term.
         scale: $s$, if the loss is to see $s f_\theta(x)$ and $s y$, and to be divided by $s$: targets of any
             size for a loss with a size of its own (Huber's). The score sees them as they are.
+        precision: of the layers' products in training; "bfloat16" rounds what they multiply.
     """
 
     model: Any = static()
@@ -127,6 +129,7 @@ class ModelObjective:
     l1: Any = None
     l2: Any = None
     scale: Any = None
+    precision: Any = static(default="float32")
 
     weighted = True
     """Padded rows can be weighed away."""
@@ -141,9 +144,10 @@ class ModelObjective:
     ) -> tuple[Float[Array, ""], PyTree]:
         """The objective's value on a batch, and the model's new state."""
         mask = None if batch.weights is None else batch.weights > 0
-        prediction, state = self.model.apply(
-            params, state, batch.x, key=key, training=True, mask=mask
-        )
+        model = self.model
+        if self.precision == BFLOAT16:
+            model = model.layers.in_precision(self.precision)
+        prediction, state = model.apply(params, state, batch.x, key=key, training=True, mask=mask)
         losses = self._losses(prediction, batch.y)
         value = batch_mean(losses, batch.weights)
         value += penalty(params, self.l1, self.l2)

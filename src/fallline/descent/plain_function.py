@@ -18,6 +18,7 @@ from fallline.descent import minimize_loop as loop
 from fallline.descent import stopping
 from fallline.descent.line_search import Armijo, Polyak
 from fallline.errors import FalllineError
+from fallline.optimizers.transforms import averages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def real_number(value: Any) -> float:
 @jax.jit
 def _step(optimizer: Any, state: Any, params: Any, grads: Any) -> tuple[Any, Any, Any, Any]:
     updates, new = optimizer.update(grads, state, params)
-    behind = loop.lag(optimizer, params, state) if loop.averages(optimizer) else 0.0
+    behind = loop.lag(optimizer, params, state) if averages(optimizer) else 0.0
     return updates, new, jnp.asarray(optimizer.rate(state), jnp.result_type(float)), behind
 
 
@@ -171,7 +172,7 @@ def descend_one(
             if not math.isfinite(value):
                 flat, taken = before, taken - 1
             break
-        if size <= tolerance and max(length, float(behind)) <= tolerance * (1 + where):
+        if size <= tolerance and max(length, float(behind)) <= tolerance * math.hypot(1, where):
             code = stopping.GRADIENT
             break
         if not found:

@@ -17,6 +17,7 @@ from fallline import losses
 from fallline.descent import batches, inputs, loop, stopping
 from fallline.descent.loop import Shape
 from fallline.descent.objective import Batch, ModelObjective, UserObjective
+from fallline.descent.precision import resolved
 from fallline.descent.stopping import Rules
 from fallline.errors import FalllineError
 from fallline.models import Model
@@ -49,6 +50,7 @@ class Problem:
     params: PyTree
     state: PyTree = None
     optimizer_state: PyTree = None
+    precision: str = "float32"
 
     def begin(self, optimizer: Any) -> Any:
         """The carry before the first step."""
@@ -160,6 +162,7 @@ def pose(
     monitor: str = "validation",
     scale_weights: bool = True,
     target_scale: float | None = None,
+    precision: str | None = None,
 ) -> tuple[Problem, losses.Loss | None]:
     """Check what a user asked for and bring it into the engine's form; see `train`."""
     penalties = {name: inputs.penalty(name, value) for name, value in (("l1", l1), ("l2", l2))}
@@ -181,7 +184,7 @@ def pose(
         score = score or (inputs.accuracy if found_loss.task == "classification" else None)
         stopping.positive("The target's scale", target_scale)
         objective: Any = ModelObjective(
-            model, found_loss.function, score, **penalties, scale=target_scale
+            model, found_loss.function, score, **penalties, scale=target_scale, precision=precision
         )
         rows = inputs.labelled_rows(data)
     else:
@@ -195,6 +198,7 @@ def pose(
         objective = UserObjective(model, alone, **penalties)
         rows = inputs.any_rows(data)
     training, held_out = inputs.hold_out(rows, validation, seed, labelled=isinstance(model, Model))
+    precision = resolved(precision, model, training.x)
     if scale_weights:
         training = inputs.with_mean_weight_1(training)
     if found_loss is not None and found_loss.task == "classification":
@@ -254,6 +258,7 @@ def pose(
         params=params,
         state=state,
         optimizer_state=optimizer_state,
+        precision=precision,
     )
     return problem, found_loss
 
@@ -285,7 +290,9 @@ def begin(
 
 
 def _rules(rules: Rules) -> Rules:
-    return jax.tree.map(lambda v: jnp.asarray(v, jnp.result_type(float)), rules)
+    # Not jnp.asarray, which compiles a program of its own for it.
+    kind = jnp.result_type(float)
+    return jax.tree.map(lambda v: jax.device_put(np.asarray(v, kind)), rules)
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:

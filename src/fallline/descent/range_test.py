@@ -119,7 +119,7 @@ def _burst(
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Some steps at one rate over and over the first epoch's rows; their losses, and the epochs'."""
     kind = jnp.result_type(float)
-    carry = {**carry, "optimizer": jax.tree.map(lambda v: jnp.asarray(v, kind), optimizer)}
+    carry = {**carry, "optimizer": jax.tree.map(lambda v: np.asarray(v, kind), optimizer)}
     recorded: list[np.ndarray] = []
     closings: list[np.ndarray] = []
     done, length = 0, problem.plan.steps

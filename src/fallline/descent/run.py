@@ -7,7 +7,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fallline import sparse
@@ -138,6 +137,7 @@ class Run:
         range_test: the learning rates tried and what came of them, or None.
         last: parameters, untrained state, the optimizer and what it remembers at the very end, by the names
             that `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
+        precision: "float32", "float64", or "bfloat16" for the layers' products.
     """
 
     params: PyTree
@@ -154,6 +154,7 @@ class Run:
     loss: Loss | None = None
     range_test: Any = None
     last: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    precision: str = "float32"
 
     @property
     def steps(self) -> int:
@@ -195,7 +196,7 @@ class Run:
         raw = self.outputs(x)
         loss = self._loss()
         if loss.task == "regression":
-            mean = np.asarray(loss.link(jnp.asarray(raw))) if loss.link else raw
+            mean = np.asarray(loss.link(jax.device_put(raw))) if loss.link else raw
             return mean[:, 0] if mean.shape[1] == 1 else mean
         if raw.shape[1] == 1:
             return (raw[:, 0] > 0).astype(np.int32)
@@ -210,7 +211,7 @@ class Run:
         loss = self._loss()
         if loss.task != "classification" or loss.link is None:
             raise FalllineError(f"The loss {loss.name!r} gives no class probabilities.")
-        p = np.asarray(loss.link(jnp.asarray(self.outputs(x))))
+        p = np.asarray(loss.link(jax.device_put(self.outputs(x))))
         return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
     def _loss(self) -> Loss:
@@ -219,9 +220,10 @@ class Run:
         return self.loss
 
     def __str__(self) -> str:
+        products = ", products in bfloat16" if self.precision == "bfloat16" else ""
         return (
             f"{self.steps:,} steps in {self.epochs:.4g} epochs ({self.plan}), "
-            f"{self.rows_seen:,} rows seen in {self.seconds:.2f} s. {self.stop.sentence}"
+            f"{self.rows_seen:,} rows seen in {self.seconds:.2f} s{products}. {self.stop.sentence}"
         )
 
     def __repr__(self) -> str:

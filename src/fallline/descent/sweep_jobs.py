@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from fallline import tuning
 from fallline.descent import loop, stopping
 from fallline.descent.minimize_jobs import Clock, free_memory
 from fallline.descent.problem import begin
@@ -34,9 +36,6 @@ CALL_SECONDS = 0.3
 
 MEMORY_SHARE = 0.25
 """Of the free memory, for the runs that are trained at once."""
-
-SIDE_BY_SIDE = 4096
-"""Weights of linear models that still fit the processor's innermost cache, over all runs of a call."""
 
 
 @dataclasses.dataclass
@@ -160,33 +159,38 @@ def train_group(
     )
     ends: dict[tuple[int, int], Any] = {}
     kind = jnp.result_type(float)
+    # The others wait for the first call of the first, so that the program is compiled once.
+    compiled = threading.Event()
 
     def run(job: tuple[int, tuple[int, int]]) -> None:
         number, (s, part) = job
         chosen = rows[part]
-        with (
-            jax.enable_x64(bool(kind == jnp.float64)),
-            jax.default_device(devices[number % len(devices)]),
-        ):
-            _train_chunk(
-                problem.reseeded(seeds[s]),
-                shape,
-                together,
-                group,
-                stacked,
-                chosen,
-                made,
-                s,
-                clock,
-                ends,
-                told,
-            )
+        if number:
+            compiled.wait()
+        double, device = bool(kind == jnp.float64), devices[number % len(devices)]
+        try:
+            with jax.enable_x64(double), jax.default_device(device):
+                _train_chunk(
+                    problem.reseeded(seeds[s]),
+                    shape,
+                    together,
+                    group,
+                    stacked,
+                    chosen,
+                    made,
+                    s,
+                    clock,
+                    ends,
+                    told,
+                    compiled.set,
+                )
+        finally:
+            # Also if it failed, or the others would wait for ever.
+            compiled.set()
 
     numbered = list(enumerate(chunks))
-    # The first alone, so that the program is compiled once and not by every thread.
-    run(numbered[0])
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(run, numbered[1:]))
+        list(pool.map(run, numbered))
     made.ends = _gathered(ends, rows, len(seeds), count)
     return made
 
@@ -203,6 +207,7 @@ def _train_chunk(
     clock: Clock,
     ends: dict[tuple[int, int], Any],
     told: Callable[[float], None],
+    called_once: Callable[[], None],
 ) -> None:
     """Train some settings from one seed to the end of the budget."""
     kind = jnp.result_type(float)
@@ -236,6 +241,7 @@ def _train_chunk(
             shape=shape,
             together=together,
         )
+        called_once()
         taken = end - first if epochs == 1 else epochs * problem.plan.steps
         made.losses[s, chosen, step : step + taken] = np.asarray(losses)[:, :taken]
         if closes:
@@ -293,5 +299,5 @@ def _together(problem: Problem, size: int, on_cpu: bool) -> int:
         return size
     if isinstance(problem.model, Linear):
         weights = problem.model.inputs * problem.model.outputs
-        return max(1, min(size, SIDE_BY_SIDE // weights))
+        return max(1, min(size, tuning.SIDE_BY_SIDE // weights))
     return 1

@@ -57,6 +57,7 @@ def train(
     every_epoch: bool = False,
     scale_weights: bool = True,
     target_scale: float | None = None,
+    precision: Literal["float32", "bfloat16", "float64"] | None = None,
 ) -> Run:
     """Train by gradient descent.
 
@@ -109,6 +110,9 @@ def train(
             of 2 doubles a row's gradient, as training that goes on with other rows may want.
         target_scale: what the targets were divided by, for a loss with a size of its own (Huber's), which
             then sees outputs and targets multiplied by it and is divided by it.
+        precision: "bfloat16" rounds what the layers of a model multiply to it, which is faster where the
+            processor or GPU has instructions for it; weights, sums, losses and all predictions stay in
+            single precision. "float32" and "float64" only make sure that JAX is set so.
 
     Returns:
         The run. The same seed on the same machine gives the same bits, however often it was
@@ -145,6 +149,7 @@ def train(
         monitor=monitor,
         scale_weights=scale_weights,
         target_scale=target_scale,
+        precision=precision,
     )
     stopping.positive("The time budget", time_budget)
     range_test, began = None, time.perf_counter()
@@ -162,4 +167,5 @@ def train(
     run.model = model if isinstance(model, Model) else None
     run.loss = found_loss
     run.range_test = range_test
+    run.precision = problem.precision
     return run

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fallline.descent.precision import WORDS
 from fallline.descent.run import Run, apply_in_blocks
 from fallline.descent.train import train
 from fallline.errors import FalllineError
@@ -26,6 +27,7 @@ from fallline.estimators.measuring import BLOCK, by_row
 from fallline.estimators.rows import KINDS, Rows, Supplied
 from fallline.estimators.scaling import Affine, Scaling, scaled, unscaled
 from fallline.estimators.settings import InvalidInput
+from fallline.models.products import BFLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +96,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         ],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
-        "precision": [StrOptions({"auto", "float32", "float64"})],
+        "precision": [StrOptions({"auto", *WORDS})],
         "callback": [callable, list, tuple, None],
         "verbose": ["verbose"],
     }
@@ -287,6 +289,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
                 pad_rows=True,
                 scale_weights=not part,
                 target_scale=self._loss_scale(),
+                precision=BFLOAT16 if self.precision == BFLOAT16 else None,
                 **started,
                 **self._penalties(),
             )

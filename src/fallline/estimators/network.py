@@ -122,8 +122,8 @@ class MLPRegressor(Regressor, _NetworkPart):
             beta (below 1) of an exponentially weighted average.
         random_state: decides initial weights, row orders, held-out rows and dropout.
         warm_start: ``fit`` goes on from the last fit's weights.
-        precision: "float32", "float64", or "auto": single, unless JAX is in 64-bit mode and the data are
-            float64.
+        precision: "float32", "float64", "bfloat16" (single, but what the layers multiply in training is
+            rounded to it), or "auto": single, unless JAX is in 64-bit mode and the data are float64.
         callback: a function, or several, called about ten times a second with a
             `fallline.descent.run.Progress`; the fit stops when one returns True.
         verbose: 1 shows a progress bar on stderr, 2 a line an epoch.
@@ -276,8 +276,8 @@ class MLPClassifier(Classifier, _NetworkPart):
         class_weight: a weight for each class, "balanced" for weights that make classes count alike, or None.
         random_state: decides initial weights, row orders, held-out rows and dropout.
         warm_start: ``fit`` goes on from the last fit's weights.
-        precision: "float32", "float64", or "auto": single, unless JAX is in 64-bit mode and the data are
-            float64.
+        precision: "float32", "float64", "bfloat16" (single, but what the layers multiply in training is
+            rounded to it), or "auto": single, unless JAX is in 64-bit mode and the data are float64.
         callback: a function, or several, called about ten times a second with a
             `fallline.descent.run.Progress`; the fit stops when one returns True.
         verbose: 1 shows a progress bar on stderr, 2 a line an epoch.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fallline import losses, models, optimizers, schedules
 from fallline.descent import stopping
+from fallline.descent.precision import WORDS, require
 from fallline.errors import FalllineError, lookup, nearest
 from fallline.optimizers.base import hyperparameter_names
 
@@ -54,6 +55,7 @@ class FitConfig:
             this share is kept at each; None for 0.99 in a network and none in a linear model; 0 for none.
         drop: columns to leave out.
         seed: decides the split, the initial weights and the order of rows.
+        precision: "bfloat16" rounds what the layers multiply to it, as in `fallline.train`; None for single.
         hyperparameters: further numbers of the optimizer, by name.
     """
 
@@ -82,6 +84,7 @@ class FitConfig:
     average: float | None = None
     drop: tuple[str, ...] = ()
     seed: int = 0
+    precision: str | None = None
     hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
@@ -95,6 +98,7 @@ class FitConfig:
                 f"There is no task called {self.task!r}: choose auto, regression or classification."
             )
         lookup("model", MODELS, self.model)
+        require(self.precision, WORDS[:2])
         if self.learning_rate != "auto":
             _number("The learning rate", self.learning_rate)
         stopping.positive("The number of epochs", self.epochs, whole=True)

@@ -38,6 +38,9 @@ class Reporter:
     def reading(self, source: str) -> None:
         """The table is about to be read."""
 
+    def encoding(self) -> None:
+        """The table has been read; its columns become numbers."""
+
     def encoded(self, encoder: Encoder, rows: dict[str, int]) -> None:
         """The table has become numbers; ``rows`` counts training, validation and test rows."""
 
@@ -49,6 +52,12 @@ class Reporter:
 
     def trained(self, name: str, run: Run) -> None:
         """A model has been trained."""
+
+    def measuring(self) -> None:
+        """Training is over; the predictions are measured."""
+
+    def writing(self) -> None:
+        """The run is about to be written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +131,7 @@ def run_fit(
     source = table if table is not None else config.data
     reporter.reading(str(config.data or "the data frame"))
     read = read_table(source)
+    reporter.encoding()
     target = target_of(read, config)
     fingerprint = fingerprint_of(config, read)
     if folder is not None:
@@ -148,6 +158,7 @@ def run_fit(
             folder.discard()
         raise
     spent = time.perf_counter() - prepared
+    reporter.measuring()
     best = min(runs, key=lambda name: validation_loss(runs[name]))
     interrupted = next((r for r in runs.values() if r.stop.reason == "interrupted"), None)
     train_seconds = sum(run.seconds for run in runs.values())
@@ -161,6 +172,7 @@ def run_fit(
         result["stop_reason"] = interrupted.stop.reason
         result["sentence"] = interrupted.stop.sentence
     if folder is not None:
+        reporter.writing()
         if interrupted is not None:
             folder.mark("interrupted")
         else:
@@ -360,6 +372,7 @@ def train_one(
         keep=keep if folder is not None else None,
         keep_every=checkpoint_every,
         resume=snapshot,
+        precision=config.precision,  # pyright: ignore[reportArgumentType] - checked by the config
     )
 
 
@@ -403,6 +416,7 @@ def summarise(
         "batch_size": run.batch_size,
         "best_epoch": run.best_epoch,
         "loss": run.loss.name if run.loss else None,
+        "precision": run.precision,
         "stop_reason": run.stop.reason,
         "sentence": run.stop.sentence,
         "notes": encoder.notes,

@@ -115,6 +115,7 @@ class TableRun:
             "best_epoch": run.best_epoch,
             "seconds": run.seconds,
             "steps": run.steps,
+            "precision": run.precision,
         }
         folder.finish(self.result, self.encoder.to_json(), about, arrays, run.history)
 
@@ -214,6 +215,7 @@ def load(path: str | Path) -> TableRun:
             seconds=about["seconds"],
             model=models.from_description(about["model"]),
             loss=losses.by_name(about["loss"]),
+            precision=about.get("precision", "float32"),
         )
     except (KeyError, TypeError) as error:
         raise files.damaged(place, f"it lacks {error}") from None

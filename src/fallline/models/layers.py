@@ -18,7 +18,9 @@ import jax.numpy as jnp
 from fallline.averages import average
 from fallline.errors import FalllineError, lookup
 from fallline.models.init import by_name as initialiser_by_name
+from fallline.models.products import BFLOAT16, product
 from fallline.sparse import is_rows
+from fallline.tree import inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,12 +99,15 @@ class Affine(Layer):
         outputs: units.
         initialiser: the name of the weights' initialiser; the bias starts at 0.
         bias: add $b$.
+        precision: of the products: "bfloat16" rounds their factors to it, see `fallline.models.products`;
+            else they are as wide as the factors.
     """
 
     inputs: int
     outputs: int
     initialiser: str = "he"
     bias: bool = True
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for field in ("inputs", "outputs"):
@@ -141,8 +146,13 @@ class Affine(Layer):
             raise FalllineError(
                 f"This layer takes {self.inputs} inputs an example; it was given {flat.shape[1]}."
             )
-        product = flat @ params["weights"]
-        return product + params["bias"] if self.bias else product, state
+        if self.precision == BFLOAT16:
+            y = product(flat, params["weights"])
+        elif training and flat.shape[0] == self.outputs == 1 and not is_rows(x):
+            y = inner(flat[0], params["weights"][:, 0]).reshape(1, 1)
+        else:
+            y = flat @ params["weights"]
+        return y + params["bias"] if self.bias else y, state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,6 +287,17 @@ class Sequential(Layer):
     """
 
     layers: tuple[tuple[str, Layer], ...] = ()
+
+    def in_precision(self, precision: str) -> Sequential:
+        """The same layers, the affine ones with their products in a precision."""
+        return Sequential(
+            tuple(
+                (name, dataclasses.replace(layer, precision=precision))
+                if isinstance(layer, Affine)
+                else (name, layer)
+                for name, layer in self.layers
+            )
+        )
 
     @property
     def draws(self) -> int:

@@ -289,3 +289,11 @@ def from_optax(transformation: Any, learning_rate: Any = float("nan")) -> FromOp
     """
     import_optax()
     return FromOptax(transformation, learning_rate)
+
+
+def averages(optimizer: Any) -> bool:
+    """Does the optimizer predict with something else than the newest parameters?"""
+    how = type(optimizer).averaged
+    if how is Transform.averaged:
+        return averages(optimizer.optimizer)
+    return how is not Optimizer.averaged

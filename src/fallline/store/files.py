@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import polars as pl
 
 
@@ -90,9 +90,10 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}  # pyright: ignore
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]  # pyright: ignore
-    if isinstance(value, np.generic):
+    if hasattr(value, "item"):
+        # A number of NumPy's, which need not be imported to read a run's facts.
         value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
@@ -135,6 +136,7 @@ def damaged(path: Path, why: str) -> FalllineError:
 
 def to_safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Arrays by name, in the safetensors format."""
+    import numpy as np
     from safetensors.numpy import save
 
     return save({name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()})

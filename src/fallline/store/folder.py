@@ -23,16 +23,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fallline.descent.history import History
-from fallline.descent.loop import EPOCH_FIELDS, LAYER_FIELDS, STEP_FIELDS
-from fallline.descent.run import Snapshot
 from fallline.errors import FalllineError
 from fallline.store import files
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+
+    from fallline.descent.history import History
+    from fallline.descent.run import Snapshot
 
 FORMAT, VERSION = "fallline-run", 1
 _CHECKPOINT = re.compile(r"^(?P<name>.+)-(?P<step>\d{12})$")
@@ -214,6 +213,8 @@ class RunFolder:
 
 
 def _read_checkpoint(place: Path) -> tuple[Snapshot, dict[str, Any]]:
+    from fallline.descent.run import Snapshot
+
     facts = files.from_json(files.read(place / "checkpoint.json"), place)
     files.require_seal(facts, place)
     contents: dict[str, bytes] = {}
@@ -231,6 +232,12 @@ def _read_checkpoint(place: Path) -> tuple[Snapshot, dict[str, Any]]:
 
 def history_from(steps: pl.DataFrame, epochs: pl.DataFrame) -> History:
     """A history from its two tables."""
+    import numpy as np
+
+    # The engine brings JAX along, which a list of runs can do without.
+    from fallline.descent.history import History
+    from fallline.descent.loop import EPOCH_FIELDS, LAYER_FIELDS, STEP_FIELDS
+
     leaves = [
         column.partition(":")[2] for column in steps.columns if column.startswith(LAYER_FIELDS[0])
     ]

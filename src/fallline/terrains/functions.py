@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from fallline import tuning
+
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     Values = Float[Array, "..."]
+
+_SIN_PI = (3.14159264, -5.16770968, 2.55006973, -0.598242126, 0.0775603856)
+"""sin(pi t) = t (a + b t^2 + ...) for |t| <= 1/2, fitted for the least relative error: 5e-9."""
 
 _COS, _SIN = math.cos(math.pi / 6), math.sin(math.pi / 6)
 
@@ -93,10 +98,22 @@ def styblinski_tang(x: Values, y: Values) -> Values:
     return 0.5 * (x**4 - 16.0 * x**2 + 5.0 * x + y**4 - 16.0 * y**2 + 5.0 * y)
 
 
+def _ripple(t: Values) -> Values:
+    r"""$\sin^2 \pi t = (1 - \cos 2 \pi t) / 2$, without the loss of digits near 0."""
+    t = jnp.asarray(t)
+    if t.dtype != jnp.float32 or not tuning.on:
+        return jnp.sin(jnp.pi * t) ** 2
+    # XLA's sine takes as long as all the rest together. This polynomial is as exact in single precision.
+    t = t - jnp.round(t)
+    square, factor = t * t, jnp.zeros_like(t)
+    for coefficient in reversed(_SIN_PI):
+        factor = factor * square + coefficient
+    return (t * factor) ** 2
+
+
 def rastrigin(x: Values, y: Values) -> Values:
     """A bowl with a regular lattice of dents."""
-    # 1 - cos(2 pi t) loses its digits near 0; twice the squared sine does not.
-    return x**2 + y**2 + 20.0 * (jnp.sin(jnp.pi * x) ** 2 + jnp.sin(jnp.pi * y) ** 2)
+    return x**2 + y**2 + 20.0 * (_ripple(x) + _ripple(y))
 
 
 def ackley(x: Values, y: Values) -> Values:
@@ -105,5 +122,5 @@ def ackley(x: Values, y: Values) -> Values:
     # The root has no slope at 0: under both branches of `where` it sees 1 there, and the slope is 0.
     away = squares > 0
     distance = jnp.where(away, jnp.sqrt(jnp.where(away, squares, 1.0) / 2.0), 0.0)
-    ripples = jnp.sin(jnp.pi * x) ** 2 + jnp.sin(jnp.pi * y) ** 2
+    ripples = _ripple(x) + _ripple(y)
     return -20.0 * jnp.expm1(-0.2 * distance) - math.e * jnp.expm1(-ripples)

@@ -1,0 +1,1 @@
+"""The table's workloads on a GPU: `python -m benchmarks.gpu`."""

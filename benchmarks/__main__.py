@@ -14,7 +14,8 @@ from rich.markup import escape
 
 from benchmarks import report
 from benchmarks.facts import facts
-from benchmarks.harness import Skipped, measure
+from benchmarks.harness import measure
+from benchmarks.real import Skipped
 from fallline.errors import FalllineError
 from fallline.store import files
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import panels, picture
+from benchmarks import panels
 from fallline.show import marks, style
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def figure(axes: list[dict[str, Any]], theme: Theme) -> Figure:
     tall = int(axes[0]["name"] == FIRST)
     made, places = panels.sheet(
         theme,
-        len(axes) + (len(axes) - tall) % 2,
+        len(axes),
         "How cost grows",
         "Seconds over size, both logarithmic. The number at a line's end is its slope over the "
         "last decade, the "
         "exponent: 1 is in proportion, 3 the cube.\nThe pale band marks what it was fitted to. "
         "A line that ends "
         "early would have taken longer than its share of seconds at its next point.",
-        picture._source(axes),
+        panels.source(axes),
         tall=tall,
     )
     for ax, axis in zip(places, axes, strict=False):

@@ -10,20 +10,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
-import os
 import statistics
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-class Skipped(Exception):  # noqa: N818 - nothing is wrong
-    """Raised by a workload's maker where something that it needs is not here, such as real tables."""
 
 
 @dataclass
@@ -60,6 +54,7 @@ class Workload:
         note: what was equal, and what could not be.
         ceiling: the measured limit that flops are compared with, "sgemm 1" or "sgemm 2" (threads).
         memory: the measured limit that bytes are compared with, such as "L2 1" or "DRAM 1" (threads).
+        share: of the ceiling that is asked for; 0 if none is.
     """
 
     name: str
@@ -73,6 +68,7 @@ class Workload:
     note: str = ""
     ceiling: str = "sgemm 1"
     memory: str = "DRAM 1"
+    share: float = 0.0
 
 
 @dataclass
@@ -104,18 +100,6 @@ def peer(name: str, make: Callable[[], Contender]) -> Contender:
             raise reason
 
         return Contender(name, run)
-
-
-def real_table(name: str) -> Path:
-    """A file in the folder that ``FALLLINE_DATA`` names.
-
-    Raises:
-        Skipped: if it is not there.
-    """
-    folder = os.environ.get("FALLLINE_DATA", "")
-    if not folder or not (Path(folder) / name).exists():
-        raise Skipped(f"{name} is not in the folder that FALLLINE_DATA names ({folder or 'unset'})")
-    return Path(folder) / name
 
 
 def fastest(*variants: Contender) -> Contender:
@@ -160,12 +144,14 @@ def measure(
         An entry for ``targets.json``: plain numbers, texts, lists and dictionaries.
     """
     gc.unfreeze()
+    _tidy()
     lanes = [_Lane(contender) for contender in workload.contenders]
     for lane in lanes:
         say(f"{lane.contender.name}: warming up")
         _guarded(lane, lambda lane=lane: _prepare(lane))
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
+        _tidy()
         first = number % len(lanes)
         for lane in lanes[first:] + lanes[:first]:
             if not lane.state:
@@ -181,8 +167,15 @@ def measure(
         "note": workload.note,
         "ceiling": workload.ceiling,
         "memory": workload.memory,
+        "share": workload.share,
         "contenders": _judged(workload, lanes),
     }
+
+
+def _tidy() -> None:
+    """Collect garbage now, so that it need not be in the middle of a run."""
+    gc.collect()
+    gc.freeze()  # what stays is not looked through again, which takes a seventh of a second each time
 
 
 def _guarded(lane: _Lane, work: Callable[[], None]) -> None:
@@ -226,8 +219,6 @@ def _count(lane: _Lane) -> None:
 def _timed(lane: _Lane) -> tuple[float, float, float]:
     """Seconds, processor seconds and quality of one run."""
     with threads(lane.threads):
-        gc.collect()
-        gc.freeze()  # what stays is not looked through again, which takes a seventh of a second each time
         time.sleep(0.01)  # another library's threads may still be spinning
         cpu, began = time.process_time(), time.perf_counter()
         quality = lane.contender.run()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import panels, picture
+from benchmarks import panels
 from fallline.show import marks, style
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def figure(kinds: list[dict[str, Any]], theme: Theme) -> Figure:
     """The figure."""
     made, places = panels.sheet(
         theme,
-        len(kinds) + len(kinds) % 2,
+        len(kinds),
         "How much memory it takes",
         "The peak of a fresh process over what it had after its imports, data included. Thin "
         "lines are multiples of the "
         "data's own size. The number at a line's\nend is what one more row or parameter takes; "
         "where a line is flat, "
         "the compiler's own memory outweighs the data.",
-        picture._source(kinds),
+        panels.source(kinds),
         names=2.2,
     )
     for ax, kind in zip(places, kinds, strict=False):

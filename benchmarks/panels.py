@@ -63,7 +63,7 @@ def sheet(
 
     Args:
         theme: the colours.
-        count: of the panels.
+        count: of the panels; one more is made where a place is left.
         title: over everything.
         said: under the title: what to look for.
         foot: where the numbers come from.
@@ -73,7 +73,8 @@ def sheet(
     Returns:
         The figure and its panels.
     """
-    lines = -(-(count - tall) // 2)
+    count += (count - tall) % 2
+    lines = (count - tall) // 2
     height = HEAD + tall * (TALL + GAP) + lines * (HEIGHT + GAP) - GAP + FOOT + 0.35
     figure = plt.figure(figsize=(WIDTH, height), facecolor=theme.background)
     left = 0.5 / WIDTH
@@ -94,6 +95,23 @@ def sheet(
     return figure, [
         style.themed(figure.add_axes(tuple(np.array(box) / scale)), theme) for box in boxes
     ]
+
+
+def source(entries: list[dict[str, Any]]) -> str:
+    """Dates, processors and versions, as far as the entries agree."""
+    days = sorted({entry["date"][:10] for entry in entries if entry.get("date")})
+    machines = sorted(
+        {f"{e['processor']}, {e['cores']} cores" for e in entries if e.get("processor")}
+    )
+    versions: dict[str, set[str]] = {}
+    for entry in entries:
+        for name, version in entry.get("versions", {}).items():
+            versions.setdefault(name, set()).add(version)
+    shown = ("fallline", "jax", "scikit-learn", "torch", "numba", "vowpalwabbit", "keras")
+    said = [f"{name} {'/'.join(sorted(versions[name]))}" for name in shown if name in versions]
+    quick = ["quick mode, not for the record"] if any(e.get("quick") for e in entries) else []
+    when = [days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"] if days else []
+    return "  ·  ".join([*when, *machines, *quick]) + "\n" + ", ".join(said)
 
 
 def colour(name: str, theme: Theme) -> str:

@@ -9,15 +9,13 @@ dot has reached it, an open diamond has not, and the dotted line is what it lack
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 
-from benchmarks import report
+from benchmarks import panels, report
 from fallline.errors import FalllineError
 from fallline.show import marks, style
 from fallline.store import files
@@ -39,31 +37,19 @@ NAMES, END = -1.02, 1.36
 
 
 def save(folder: Path) -> None:
-    """Draw ``targets.json`` of a folder as ``targets.svg``, ``targets.png`` and ``targets-dark.svg``."""
+    """Draw ``targets.json`` of a folder as ``targets.svg`` and its kin."""
     path = folder / "targets.json"
     entries = list(files.from_json(files.read(path), path)["workloads"].values())
-    for theme, kind, name in (
-        ("light", "svg", "targets.svg"),
-        ("light", "png", "targets.png"),
-        ("dark", "svg", "targets-dark.svg"),
-    ):
-        with mpl.rc_context({"svg.hashsalt": "targets"}):
-            figure = draw(entries, theme)
-            buffer = io.BytesIO()
-            facts: Any = {"Date": None} if kind == "svg" else None
-            figure.savefig(buffer, format=kind, dpi=160, metadata=facts)
-            plt.close(figure)
-        files.write(folder / name, buffer.getvalue())
+    panels.save("targets", folder, lambda theme: draw(entries, theme))
 
 
-def draw(entries: list[dict[str, Any]], theme: str = "light") -> Figure:
+def draw(entries: list[dict[str, Any]], colours: Theme) -> Figure:
     """The figure.
 
     Args:
         entries: of ``targets.json``, in the order of drawing.
-        theme: "light" or "dark".
+        colours: of the theme.
     """
-    colours = style.theme_of(theme)
     groups = [
         (entry, [lane for lane in entry["contenders"] if lane["state"] != "ours"])
         for entry in entries
@@ -195,7 +181,7 @@ def _around(
     for inches, text, colour, size in (
         (height - 0.32, "How much longer the same work takes elsewhere", colours.text, 15),
         (height - 0.6, under, colours.muted, 9.5),
-        (0.3, _source(entries), colours.muted, 7.6),
+        (0.3, panels.source(entries), colours.muted, 7.6),
     ):
         figure.text(
             left, inches / height, text, color=colour, fontsize=size, va="center", linespacing=1.6
@@ -226,23 +212,6 @@ def _around(
         handletextpad=0.3,
         columnspacing=1.4,
     )
-
-
-def _source(entries: list[dict[str, Any]]) -> str:
-    """Dates, processors and versions, as far as the entries agree."""
-    days = sorted({entry["date"][:10] for entry in entries if entry.get("date")})
-    machines = sorted(
-        {f"{e['processor']}, {e['cores']} cores" for e in entries if e.get("processor")}
-    )
-    versions: dict[str, set[str]] = {}
-    for entry in entries:
-        for name, version in entry.get("versions", {}).items():
-            versions.setdefault(name, set()).add(version)
-    shown = ("fallline", "jax", "scikit-learn", "torch", "numba", "vowpalwabbit", "keras")
-    said = [f"{name} {'/'.join(sorted(versions[name]))}" for name in shown if name in versions]
-    quick = ["quick mode, not for the record"] if any(e.get("quick") for e in entries) else []
-    when = [days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"] if days else []
-    return "  ·  ".join([*when, *machines, *quick]) + "\n" + ", ".join(said)
 
 
 def main() -> None:

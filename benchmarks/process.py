@@ -5,13 +5,12 @@ python -m benchmarks.process [--quick] [--rounds 5] [--out FOLDER]
 "Cold" compiles its programs, "warm" finds them kept by an earlier process. Rounds are interleaved; the
 medians count. Each script runs at the number of threads, one or all, at which it took less time in a first
 round that does not count. ``FALLLINE_DATA`` names the folder with the real tables. ``--out`` writes
-``process.json``, ``process.svg``, ``process-dark.svg`` and ``process.png``.
+``process.json``, ``process.svg`` and its kin.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import statistics
@@ -27,6 +26,7 @@ import matplotlib.pyplot as plt
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import panels
 from benchmarks.facts import facts
 from benchmarks.tables import SETS
 from fallline.show import style
@@ -34,6 +34,8 @@ from fallline.store import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from fallline.show.style import Theme
 
 JOBS = {
     "california_housing, linear": ("california_housing", "linear", ["linear"]),
@@ -161,9 +163,8 @@ def tables(results: dict[str, Any]) -> list[Table]:
     return [against, spent]
 
 
-def draw(results: dict[str, Any], theme: str = "light") -> Figure:
+def draw(results: dict[str, Any], colours: Theme) -> Figure:
     """A bar for each process, Fallline's cut into its phases."""
-    colours = style.theme_of(theme)
     shades = dict(zip(PHASES, (*colours.series, colours.muted), strict=True))
     rows = sum(len(entries) + 1 for entries in results.values())
     height = 0.3 * rows + 1.25
@@ -212,19 +213,7 @@ def save(results: dict[str, Any], about: dict[str, Any], folder: Path) -> None:
     """Write the numbers and the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     files.write(folder / "process.json", files.to_json({**about, "jobs": results}))
-    for theme, name in (
-        ("light", "process.svg"),
-        ("light", "process.png"),
-        ("dark", "process-dark.svg"),
-    ):
-        kind = Path(name).suffix[1:]
-        with mpl.rc_context({"svg.hashsalt": "process"}):
-            figure = draw(results, theme)
-            buffer = io.BytesIO()
-            dated: Any = {"Date": None} if kind == "svg" else None
-            figure.savefig(buffer, format=kind, dpi=160, metadata=dated)
-            plt.close(figure)
-        files.write(folder / name, buffer.getvalue())
+    panels.save("process", folder, lambda theme: draw(results, theme))
 
 
 def main() -> None:

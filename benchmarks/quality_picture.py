@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import panels, picture
+from benchmarks import panels
 from fallline.show import marks, style
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def figure(tasks: list[dict[str, Any]], theme: Theme) -> Figure:
     """The figure."""
     made, places = panels.sheet(
         theme,
-        len(tasks) + len(tasks) % 2,
+        len(tasks),
         "How soon it is good",
         "Score on held-out rows over seconds of training: the same arrays, layers, batches and "
         "Adam's rate; medians of "
@@ -36,7 +36,7 @@ def figure(tasks: list[dict[str, Any]], theme: Theme) -> Figure:
         "A ring is where a peer first has the score it ends with. The number at its name: how "
         "many times as long as "
         "Fallline it took to it (in brackets: compiling counted).",
-        picture._source(tasks),
+        panels.source(tasks),
         names=2.35,
     )
     for ax, task in zip(places, tasks, strict=False):

@@ -36,7 +36,10 @@ def share(entry: dict[str, Any], contender: dict[str, Any]) -> str:
         limit = entry.get("limits", {}).get(name)
         if amount and limit and contender.get("median"):
             shares.append((amount / contender["median"] / (limit * 1e9), name))
-    return "{:.0%} of {}".format(*max(shares)) if shares else ""
+    if not shares:
+        return ""
+    asked = entry.get("share") if contender["state"] == "ours" else 0
+    return "{:.0%} of {}".format(*max(shares)) + (f" (asked for: {asked:.0%})" if asked else "")
 
 
 def verdict(contender: dict[str, Any]) -> str:
@@ -85,7 +88,7 @@ def targets_table(entries: list[dict[str, Any]]) -> Table:
         ("times longer", "right"),
         ("target", "right"),
         ("", "left"),
-        ("of the limit", "right"),
+        ("share of the limit", "right"),
     ):
         table.add_column(name, justify=justify, no_wrap=name in ("median", "a step", "target"))  # pyright: ignore
     for entry in entries:

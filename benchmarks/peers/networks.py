@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import numpy as np
 from fallline.descent import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Weights = list[np.ndarray]
 
@@ -57,9 +58,8 @@ class Task:
 
     @property
     def flops(self) -> float:
-        """Of the matrix products: three a layer, the gradient to the features left out."""
-        products = [a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False)]
-        return (6.0 * sum(products) - 2.0 * products[0]) * len(self.x) * self.epochs
+        """See `products`."""
+        return products(self.sizes) * len(self.x) * self.epochs
 
     @property
     def params(self) -> dict[str, dict[str, np.ndarray]]:
@@ -93,6 +93,19 @@ class Task:
             z = np.maximum(z, 0) if i + 2 < len(weights) else z
         z -= z.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), self.y]))
+
+
+def products(sizes: Sequence[int]) -> float:
+    """The arithmetic of a row in training: of the matrix products alone, a multiply-add being two.
+
+    Three products a layer: forward, the gradient to the weights, and that to the inputs, which the first
+    layer does without.
+
+    Args:
+        sizes: units of every layer, from the features on.
+    """
+    weights = [a * b for a, b in itertools.pairwise(sizes)]
+    return 6.0 * sum(weights) - 2.0 * weights[0]
 
 
 def torch_eager(task: Task, *, bfloat16: bool = False) -> Callable[[], Weights]:

@@ -31,8 +31,8 @@ CASES = {
 
 
 def workloads(quick: bool) -> Iterator[tuple[str, Callable[[], Workload]]]:
-    """Two terrains, two optimizers."""
-    for terrain, optimizer in CASES:
+    """Two terrains, two optimizers; if quick, each of them once."""
+    for terrain, optimizer in list(CASES)[1:] if quick else CASES:
         name = f"10,000 balls, {terrain.title()}, {optimizer.title()}"
         yield name, functools.partial(_workload, name, terrain, optimizer, quick)
 

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.harness import Contender, Workload, fastest, peer
+from benchmarks.real import Skipped, real_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,10 +44,10 @@ def table(folder: Path, rows: int | None) -> str:
         folder: gets ``california_housing.csv``.
         rows: the first so many, or all.
     """
-    if named := os.environ.get("FALLLINE_DATA"):
-        frame, said = pl.read_csv(Path(named) / f"{SET}.csv", n_rows=rows), SET
-    else:
-        frame, said = _made(rows or 20_640), "a made table, since FALLLINE_DATA is not set"
+    try:
+        frame, said = pl.read_csv(real_table(f"{SET}.csv"), n_rows=rows), SET
+    except Skipped as reason:
+        frame, said = _made(rows or 20_640), f"a made table, since {reason}"
     frame.write_csv(folder / f"{SET}.csv")
     return said
 
@@ -91,10 +92,11 @@ def _process(
 def _workload(name: str, model: str, quick: bool) -> Workload:
     scratch = tempfile.TemporaryDirectory()
     folder = Path(scratch.name)
-    data = table(folder, 2_000 if quick else None)
+    data = table(folder, 300 if quick else None)
     command = str(Path(sys.executable).with_name("fallline"))
     fit = [command, "fit", str(folder / f"{SET}.csv")]
     fit += ["--target", TARGET, "--model", model, "--json"]
+    fit += ["--epochs", "3", "--lr", "0.01"] if quick else []
     ours = _process("Fallline", fit, folder, "warm cache", FALLLINE_CACHE=str(folder / "cache"))
 
     def sklearn() -> Contender:

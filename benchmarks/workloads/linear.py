@@ -24,16 +24,21 @@ EPOCHS[256] = {columns: 2 * epochs for columns, epochs in EPOCHS[32].items()}
 TARGETS = {10: (3.0, 0.85), 100: (6.0, 1.3), 784: (4.0, 1.1)}
 """Against scikit-learn and numba, at one row a step."""
 
+QUICK = ((32, 10), (32, 784), (256, 112))
+"""Rows and features of the batches that quick mode keeps."""
+
 
 def workloads(quick: bool) -> Iterator[tuple[str, Callable[[], Workload]]]:
-    """One row a step, then batches."""
-    for columns in (10, 100, 784):
+    """One row a step, then batches; if quick, fewer shapes."""
+    for columns in (10,) if quick else (10, 100, 784):
         name = f"linear, batch 1, {columns} features"
         yield name, functools.partial(_single, name, columns, SQUARED, quick)
     name = "logistic, batch 1, 100 features"
     yield name, functools.partial(_single, name, 100, LOGISTIC, quick)
     for size in (32, 256):
         for columns in (10, 112, 784):
+            if quick and (size, columns) not in QUICK:
+                continue
             name = f"linear, batch {size}, {columns} features"
             yield name, functools.partial(_batches, name, columns, size, quick)
 

@@ -194,8 +194,21 @@ def _named(frame: pl.DataFrame, path: Path, separator: str, ending: str) -> pl.D
 def _typed(frame: pl.DataFrame, text: Sequence[str], *, commas: bool) -> pl.DataFrame:
     """Drop the spaces around values, and turn texts that all read as numbers into numbers.
 
-    The same for truth values, dates and times. ``commas`` lets a comma mark decimals.
+    The same for truth values, dates and times. ``commas`` lets a comma mark decimals. The frame is used
+    up, as many columns at a time as polars has threads, so that the texts do not stay beside what they
+    read as.
     """
+    import polars as pl
+
+    done: list[pl.Series] = []
+    while frame.width:
+        names = frame.columns[: pl.thread_pool_size()]
+        some = pl.DataFrame([frame.drop_in_place(name) for name in names])
+        done += _some_typed(some, text, commas=commas).get_columns()
+    return pl.DataFrame(done)
+
+
+def _some_typed(frame: pl.DataFrame, text: Sequence[str], *, commas: bool) -> pl.DataFrame:
     import polars as pl
 
     frame = frame.with_columns(pl.all().str.strip_chars())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -77,6 +78,41 @@ class BatchPlan:
         return (
             f"{self.steps:,} steps an epoch of {_rows(self.size)}, the last of {_rows(self.last)}"
         )
+
+
+class Orders:
+    """The orders of epochs, those to come drawn by a thread while the compiled loop runs."""
+
+    def __init__(self, plan: BatchPlan) -> None:
+        self._plan = plan
+        self._drawn: dict[int, np.ndarray] = {}
+        self._coming: Future[None] | None = None
+
+    def __enter__(self) -> Orders:
+        self._thread = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def foresee(self, epoch: int, count: int) -> None:
+        """Begin to draw some epochs' orders."""
+
+        def draw() -> None:
+            for e in range(epoch, epoch + count):
+                if e not in self._drawn:
+                    self._drawn[e] = self._plan.order(e)
+
+        if not self._plan.full:
+            self._coming = self._thread.submit(draw)
+
+    def take(self, epoch: int) -> np.ndarray:
+        """`BatchPlan.order`, each at most once."""
+        if self._coming:
+            self._coming.result()
+            self._coming = None
+        found = self._drawn.pop(epoch, None)
+        return self._plan.order(epoch) if found is None else found
 
 
 def generator(seed: int, stream: int) -> np.random.Generator:

@@ -12,6 +12,7 @@ import jax
 
 from fallline import tree
 from fallline.descent import stopping
+from fallline.descent.batches import Orders
 from fallline.descent.history import Recorder
 from fallline.descent.problem import Problem, initial_rate
 from fallline.descent.run import Progress, Run, Snapshot
@@ -50,7 +51,7 @@ def descend(
     step, code = int(carry["step"]), int(carry["stop"])
     reason, kept_at, pace = "", began, 0.0
     order, ordered = None, (-1, 0)
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, Orders(plan) as orders:
         while code == stopping.RUNNING and step < problem.steps and not reason:
             # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
             wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
@@ -58,14 +59,13 @@ def descend(
                 wish = min(wish, plan.steps - step % plan.steps)
             epoch, first, end, epochs, closes = problem.portion(step, wish)
             if ordered[0] != epoch or ordered[1] < epochs:
-                order, ordered = problem.order(epoch, epochs), (epoch, epochs)
+                order, ordered = problem.order(epoch, epochs, orders.take), (epoch, epochs)
+            if closes and step + epochs * plan.steps < problem.steps:
+                orders.foresee(epoch + epochs, epochs)
             called = time.perf_counter()
             carry, rows, closings, layers = problem.advance(
                 carry, order, first, end, epochs, closes
             )
-            if closes and problem.steps > step + epochs * plan.steps:
-                # While the loop runs, the orders of what is likely to come next are drawn.
-                order, ordered = problem.order(epoch + epochs, epochs), (epoch + epochs, epochs)
             new_step, code = int(carry["step"]), int(carry["stop"])
             now = time.perf_counter()
             blew_up = code == stopping.BLEW_UP

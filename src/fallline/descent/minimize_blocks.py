@@ -30,7 +30,8 @@ class Blocks:
         self.double = bool(kind == jnp.float64)
         number = -(-self.count // size)
         rows = np.minimum(np.arange(number * size), self.count - 1).reshape(number, size)
-        keys = jax.random.split(jax.random.PRNGKey(job.seed % 2**32), number * size)
+        # NumPy's, as slices of JAX's array would each be compiled.
+        keys = np.asarray(jax.random.split(jax.random.PRNGKey(job.seed % 2**32), number * size))
         optimizer = jax.tree.map(lambda leaf: jnp.asarray(leaf, kind), optimizer)
         self.balls: list[Any] = []
         self.axes: loop.Axes | None = None
@@ -58,40 +59,46 @@ class Blocks:
         """One call, to make the records, (6, wanted, n), and positions, (wanted, n, d); how many it made."""
         function, arrays = self.job.function
 
-        def call(balls: Any) -> Any:
+        def call(number: int) -> int:
             # Precision is a setting of the thread.
             with jax.enable_x64(self.double):
-                made = loop.advance(
+                self.balls[number], seen = loop.advance(
                     function,
                     arrays,
                     self.job.template,
                     self.search,
                     self.noise,
                     self.tolerance,
-                    balls,
+                    self.balls[number],
                     np.int32(records.shape[1]),
                     np.int32(stride),
                     shape=shape,
                 )
-                return jax.block_until_ready(made)
-
-        parts = list(pool.map(call, self.balls)) if len(self.balls) > 1 else [call(self.balls[0])]
-        self.balls = [balls for balls, _ in parts]
-        longest = max(int(seen["made"]) for _, seen in parts)
-        first = 0
-        for balls, seen in parts:
-            made, those = int(seen["made"]), slice(first, first + self.size)
-            count = min(self.size, self.count - first)
-            for k, field in enumerate(seen["steps"]):
+            # Copied at once: still in the cache, and never all blocks' buffers beside their copies.
+            made, those = int(seen["made"]), self._those(number)
+            count = len(range(self.count)[those])
+            for field, kept in zip(seen["steps"], records, strict=True):
                 rows = np.asarray(field).reshape(shape.capacity, -1)
-                records[k, :made, those] = rows[:made, :count]
-            records[:, made:longest, those] = np.nan
+                kept[:made, those] = rows[:made, :count]
             if path is not None:
                 places = np.asarray(seen["path"]).reshape(shape.capacity, -1, self.dimension)
                 path[:made, those] = places[:made, :count]
-                path[made:longest, those] = self._places(balls)[:count]
-            first += self.size
+            return made
+
+        numbers = range(len(self.balls))
+        made = list(pool.map(call, numbers)) if len(numbers) > 1 else [call(0)]
+        longest = max(made)
+        for number in numbers:
+            rest, those = slice(made[number], longest), self._those(number)
+            records[:, rest, those] = np.nan
+            if path is not None and made[number] < longest:
+                places = self._places(self.balls[number])
+                path[rest, those] = places[: len(range(self.count)[those])]
         return longest
+
+    def _those(self, number: int) -> slice:
+        """The balls of a block."""
+        return slice(number * self.size, (number + 1) * self.size)
 
     def gathered(self, field: str) -> np.ndarray:
         """A number of each ball, (n,)."""

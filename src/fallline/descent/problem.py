@@ -120,8 +120,14 @@ class Problem:
         end = min(first + wish, each, first + left)
         return epoch, first, end, 1, end == each or end - first == left
 
-    def order(self, epoch: int, count: int) -> Any:
-        """The rows of some epochs on the device; None where every step sees all."""
+    def order(self, epoch: int, count: int, take: Callable[[int], np.ndarray] | None = None) -> Any:
+        """The rows of some epochs on the device; None where every step sees all.
+
+        Args:
+            epoch: the first of them.
+            count: how many; room is made for as many as one call can do.
+            take: gives the order of an epoch; the plan's own if None.
+        """
         if self.plan.full:
             return None
         shape, rows = self.shape, self.plan.rows
@@ -129,7 +135,7 @@ class Problem:
         filler = rows if shape.padded else 0
         orders = np.full((shape.capacity, shape.steps * shape.size), filler, np.int32)
         for e in range(count):
-            orders[e, :rows] = self.plan.order(epoch + e)[:rows]
+            orders[e, :rows] = (take or self.plan.order)(epoch + e)[:rows]
         return jax.device_put(orders)
 
 

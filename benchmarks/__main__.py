@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   python -m benchmarks --list                       what there is
-  python -m benchmarks --quick                      everything in less than two minutes, to see that it runs
+  python -m benchmarks --quick                      a few of each kind, tiny, to see that they run
   python -m benchmarks "linear, batch 1" "mlp 784"   workloads whose names contain one of these
   python -m benchmarks --rounds 7 --out benchmarks/results   the numbers for the record, and the figure
 
@@ -68,7 +69,8 @@ def main(
         return 2
     if limits is None:
         from benchmarks.limits import limits
-    rounds = asked.rounds or (3 if asked.quick else 5)
+    rounds = asked.rounds or (1 if asked.quick else 5)
+    began = time.perf_counter()
     try:
         if asked.out is not None:
             save([], asked.out)
@@ -81,6 +83,9 @@ def main(
         print(error, file=sys.stderr)
         return 2
     _tell(outcome, show)
+    del chosen  # with the processes that workloads hold, whose time counts once they have ended
+    seconds = f"{time.perf_counter() - began:.0f} s, {sum(os.times()[:4]):.0f} s of processor time"
+    show.print(f"{len(outcome.entries)} workloads in {seconds}.", highlight=False)
     return 1 if outcome.failed else 0
 
 
@@ -105,12 +110,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", metavar="NAME-PART", help="only workloads named so")
-    parser.add_argument(
-        "--quick", action="store_true", help="smaller work, for seeing that it runs"
-    )
-    parser.add_argument("--rounds", type=_positive, metavar="N", help="5 by default, 3 if quick")
+    parser.add_argument("--quick", action="store_true", help="less work, for seeing that it runs")
+    parser.add_argument("--rounds", type=_positive, metavar="N", help="5 by default, 1 if quick")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="for targets.json and figures")
-    parser.add_argument("--list", action="store_true", help="the workloads' names")
+    parser.add_argument("--list", action="store_true", help="the workloads' names; fewer if quick")
     return parser
 
 

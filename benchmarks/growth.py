@@ -15,7 +15,6 @@ import math
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from rich.table import Table
 from benchmarks import growth_picture, keep
 from benchmarks.facts import facts
 from benchmarks.harness import threads
-from fallline.store import files
 
 if TYPE_CHECKING:
     from benchmarks.growing import Axis, Curve, Work
@@ -191,24 +189,15 @@ def show(axes: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure, print, keep, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--quick", action="store_true", help="a few small points, to see it run")
     parser.add_argument(
         "--seconds", type=float, help="for a curve, compiling not counted; 5, or 1 with --quick"
     )
-    parser.add_argument(
-        "--draw", action="store_true", help="only draw what FOLDER/growth.json holds"
+    found = keep.asked(
+        parser, "growth", NAMES, "a few small points, to see it run", growth_picture.draw
     )
-    parser.add_argument("--out", type=Path, help="the folder for growth.json and the pictures")
-    asked = parser.parse_args()
-    for name in asked.names:
-        if name not in NAMES:
-            parser.error(f"there is no axis {name!r}; there are {', '.join(NAMES)}")
-    out = asked.out or Path("benchmarks/results")
-    place = out / "growth.json"
-    if asked.draw:
-        growth_picture.draw(files.from_json(files.read(place), place), out)
+    if found is None:
         return
+    asked, place = found
     seconds = asked.seconds or (1.0 if asked.quick else 5.0)
     axes: list[dict[str, Any]] = []
     for name in asked.names or NAMES:
@@ -217,7 +206,7 @@ def main() -> None:
             result = keep.merged(place, "axes", axes[-1:], NAMES)
     show(axes)
     if asked.out:
-        growth_picture.draw(result, out)
+        growth_picture.draw(result, asked.out)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from rich.table import Table
 from benchmarks import keep, memory_picture
 from benchmarks.facts import facts
 from benchmarks.memory_point import KINDS
-from fallline.store import files
 
 AT_ONCE = 2
 """Processes at a time: memory does not depend on the time they take."""
@@ -110,25 +108,16 @@ def show(kinds: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure, print, keep, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(KINDS))
-    parser.add_argument("--quick", action="store_true", help="the smallest size, to see it run")
-    parser.add_argument(
-        "--draw", action="store_true", help="only draw what FOLDER/memory.json holds"
+    found = keep.asked(
+        parser, "memory", KINDS, "the smallest size, to see it run", memory_picture.draw
     )
-    parser.add_argument("--out", type=Path, help="the folder for memory.json and the pictures")
-    asked = parser.parse_args()
-    for name in asked.names:
-        if name not in KINDS:
-            parser.error(f"there is no {name!r}; there are {', '.join(KINDS)}")
-    out = asked.out or Path("benchmarks/results")
-    place = out / "memory.json"
-    if asked.draw:
-        memory_picture.draw(files.from_json(files.read(place), place), out)
+    if found is None:
         return
+    asked, place = found
     kinds = [measured(name, asked.quick) for name in asked.names or KINDS]
     show(kinds)
     if asked.out:
-        memory_picture.draw(keep.merged(place, "kinds", kinds, KINDS), out)
+        memory_picture.draw(keep.merged(place, "kinds", kinds, KINDS), asked.out)
 
 
 if __name__ == "__main__":

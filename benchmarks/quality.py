@@ -14,7 +14,6 @@ import os
 import statistics
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -27,7 +26,6 @@ import fallline  # noqa: F401 - tunes the engine before anything computes
 from benchmarks import keep, quality_picture
 from benchmarks.facts import facts
 from benchmarks.quality_runs import TASKS, Rows, Task, ours, peers
-from fallline.store import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,21 +119,12 @@ def main() -> None:
     """Measure, print, keep, draw."""
     names = {task.name: task for task in TASKS}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
-    parser.add_argument("--quick", action="store_true", help="one seed, one set, to see it run")
-    parser.add_argument(
-        "--draw", action="store_true", help="only draw what FOLDER/quality.json holds"
+    found = keep.asked(
+        parser, "quality", names, "one seed, one set, to see it run", quality_picture.draw
     )
-    parser.add_argument("--out", type=Path, help="the folder for quality.json and the pictures")
-    asked = parser.parse_args()
-    for name in asked.names:
-        if name not in names:
-            parser.error(f"there is no {name!r}; there are {', '.join(names)}")
-    out = asked.out or Path("benchmarks/results")
-    place = out / "quality.json"
-    if asked.draw:
-        quality_picture.draw(files.from_json(files.read(place), place), out)
+    if found is None:
         return
+    asked, place = found
     if "FALLLINE_DATA" not in os.environ:
         print("FALLLINE_DATA names no folder with the real tables: all of it is skipped.")
         return
@@ -148,7 +137,7 @@ def main() -> None:
             result = keep.merged(place, "tasks", tasks[-1:], names)
     show(tasks)
     if asked.out:
-        quality_picture.draw(result, out)
+        quality_picture.draw(result, asked.out)
 
 
 if __name__ == "__main__":

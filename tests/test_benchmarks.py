@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from benchmarks import __main__ as command
 from benchmarks import harness
-from benchmarks.harness import Contender, Skipped, Workload
+from benchmarks.harness import Contender, Workload
+from benchmarks.real import Skipped
 from benchmarks.workloads import workloads
 
 LIMITS = {"sgemm 1": 100.0, "L1 1": 100.0, "DRAM 1": 10.0, "how": {"memory": "made up"}}

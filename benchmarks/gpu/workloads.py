@@ -12,7 +12,7 @@ import fallline
 from benchmarks.harness import Contender, Workload, fastest, peer
 from benchmarks.peers.networks import Task
 from benchmarks.workloads import balls, network, sweeps
-from fallline import models, optimizers
+from fallline import optimizers
 from fallline.descent.minimize import pose_job
 from fallline.descent.minimize_jobs import Clock
 
@@ -138,20 +138,8 @@ def _network(
 
 
 def _sweep(name: str, quick: bool, device: str) -> Workload:
-    x, y = network.classes(320 if quick else 2016)
-    runs, epochs = (2, 1) if quick else (64, 5)
-    rates = np.geomspace(1e-4, 0.01, runs)
-    task = Task(x, y, (64, 64), sweeps.BATCH, epochs)
-    case = sweeps.Case(
-        models.MLP(20, (64, 64), 3),
-        "softmax_cross_entropy",
-        (x, y),
-        task.params,
-        optimizers.Adam,
-        rates,
-        epochs,
-        task.loss,
-    )
+    case, task = sweeps.network_case(*((320, 2, 1) if quick else (2016, 64, 5)))
+    rates, runs = case.rates, len(case.rates)
     contender = functools.partial(case.contender, tolerance=0.05)
 
     def one_by_one(way: str) -> Contender:

@@ -146,9 +146,8 @@ def _workload(
         ),
         peer("Keras", lambda: contender("Keras", task, networks.keras(task), label="on JAX")),
     ]
-    note = (
-        f"{data}; the same initial weights; torch in our order of rows, the others in their own; {ARITHMETIC}"
-    )
+    note = f"{data}; the same initial weights; torch in our order of rows, the others in their own"
+    note += f"; {ARITHMETIC}"
     if quick:
         note += "; torch.compile left out, which compiles for half a minute"
     else:

@@ -22,7 +22,7 @@ import numpy as np
 import fallline
 from benchmarks.harness import Contender, Workload, peer
 from benchmarks.peers import networks
-from benchmarks.workloads.network import classes
+from benchmarks.workloads.network import QUICK_ROWS, classes
 from fallline import models, optimizers
 from fallline.descent import batches
 
@@ -35,9 +35,10 @@ BATCH = 32
 
 
 def workloads(quick: bool) -> Iterator[tuple[str, Callable[[], Workload]]]:
-    """A linear model and a small network."""
+    """A linear model, on one device and on two, and a small network."""
     for name, make in (
         ("sweep, linear, 128 rates", _linear),
+        ("sweep, linear, 128 rates, two devices", _linear_two),
         ("sweep, small MLP, 64 settings", _network),
     ):
         yield name, functools.partial(make, name, quick)
@@ -181,7 +182,6 @@ def _linear(name: str, quick: bool) -> Workload:
         [
             case.contender("Fallline", case.swept),
             case.contender("Fallline, one by one", case.one_by_one),
-            two_devices(case, "linear", quick),
             case.contender(
                 "NumPy", functools.partial(_numpy_side_by_side, case), (1, 2), "all rates at once"
             ),
@@ -189,7 +189,19 @@ def _linear(name: str, quick: bool) -> Workload:
         {"Fallline, one by one": 12.0},
         updates=runs * case.epochs * -(-count // BATCH),
         flops=4.0 * 21 * count * case.epochs * runs,
-        note="plain descent",
+        note="plain descent from zero; one by one are calls of fallline.train that share a program; NumPy holds "
+        "all rates' weights in one matrix",
+    )
+
+
+def _linear_two(name: str, quick: bool) -> Workload:
+    case = _linear_case(quick)
+    return Workload(
+        name,
+        [two_devices(case, "linear", quick), case.contender("Fallline, one device", case.swept)],
+        {"Fallline, one device": 1.5},
+        updates=len(case.rates) * case.epochs * -(-len(case.data[0]) // BATCH),
+        note="the same sweep; two devices are a process of its own, whose weights come through a pipe",
     )
 
 
@@ -213,8 +225,18 @@ def _numpy_side_by_side(case: Case) -> Ends:
 
 
 def _network_case(quick: bool) -> tuple[Case, networks.Task]:
-    x, y = classes(640 if quick else 2_016)
-    runs, epochs = (4, 2) if quick else (64, 5)
+    return network_case(*((QUICK_ROWS, 4, 2) if quick else (2_016, 64, 5)))
+
+
+def network_case(count: int, runs: int, epochs: int) -> tuple[Case, networks.Task]:
+    """A network of 20-64-64-3 under Adam.
+
+    Args:
+        count: rows.
+        runs: learning rates.
+        epochs: passes over the rows.
+    """
+    x, y = classes(count)
     rates = np.geomspace(1e-4, 0.01, runs)
     task = networks.Task(x, y, (64, 64), BATCH, epochs)
     model = models.MLP(20, (64, 64), 3)

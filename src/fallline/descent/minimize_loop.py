@@ -242,7 +242,7 @@ def lag(optimizer: Any, params: PyTree, state: Any) -> Any:
 
 
 def converged(tolerance: Any, grads: PyTree, updates: PyTree, params: PyTree) -> Any:
-    r"""$\|g\| \le \tau$ and $\|u\| \le \tau \sqrt{1 + \|x\|^2}$, asked without a root; never for $\tau < 0$."""
+    r"""$\|g\| \le \tau$ and $\|u\| \le \tau \sqrt{1 + \|x\|^2}$, without a root; never for $\tau < 0$."""
     least = tolerance * jnp.abs(tolerance)
     near = dot(updates, updates) <= least * (1 + dot(params, params))
     return (dot(grads, grads) <= least) & near

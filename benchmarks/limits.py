@@ -38,12 +38,13 @@ def limits(quick: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     how: dict[str, str] = {}
     for count in counts:
-        found[f"sgemm {count}"], how[f"sgemm {count}"] = _sgemm(1024 if quick else 2048, count)
+        found[f"sgemm {count}"], how[f"sgemm {count}"] = _sgemm(512 if quick else 2048, count)
     read, reader = _reader()
-    for level, size in LEVELS.items():
+    levels = LEVELS | ({"DRAM": 64 * 2**20} if quick else {})
+    for level, size in levels.items():
         for count in counts:
             found[f"{level} {count}"] = _bandwidth(read, size, count, 0.01 if quick else 0.1)
-    how["memory"] = f"{reader}, " + ", ".join(f"{k} {v >> 10:,} kB" for k, v in LEVELS.items())
+    how["memory"] = f"{reader}, " + ", ".join(f"{k} {v >> 10:,} kB" for k, v in levels.items())
     return {**found, "how": how}
 
 

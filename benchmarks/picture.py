@@ -175,7 +175,7 @@ def _around(
     hits = sum(bool(lane.get("reached")) for lane in lanes)
     under = (
         "Each peer's time divided by Fallline's, at its own best settings and the same quality.  "
-        f"{hits} of {len(lanes)} targets reached."
+        + (f"{hits} of {len(lanes)} targets reached." if lanes else "")
     )
     left = LEFT + NAMES * (RIGHT - LEFT)
     for inches, text, colour, size in (

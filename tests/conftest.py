@@ -37,7 +37,8 @@ SAMPLED = {
     "tests/estimators/test_estimators.py::test_a_whole_weight_is_that_many_rows": 3,
     "tests/estimators/test_estimators.py::test_parts_go_on_where_the_last_one_ended": 3,
     "tests/estimators/test_estimators.py::test_single_precision_in_and_out": 3,
-    "tests/cli/test_kill.py::test_kill_and_resume": 3,
+    "tests/cli/test_kill.py::test_interrupted_as_by_control_c": 2,
+    "tests/cli/test_kill.py::test_kill_and_resume": 5,
     "tests/descent/test_line_search.py::test_armijo_s_condition_holds_at_every_step": 6,
     "tests/descent/test_line_search.py::test_polyak_s_step_never_leads_away": 3,
     "tests/descent/test_many_starts.py::test_basins_are_the_terrain_s_minima": 2,
@@ -77,9 +78,11 @@ SAMPLED = {
 # the commands and functions of a page (what only the page's own run tells is whether its words and numbers
 # are still right), reading LIBSVM and a table of one's own to test on.
 LEFT_OUT = (
-    # The other two estimators are made of the same parts: each part is checked once.
+    # The other estimators are made of the same parts: each part is checked once, and what is asked of
+    # regressors alone by a test of its own.
     "tests/estimators/test_contract.py::test_scikit_learn_s_checks[LinearRegressor]",
     "tests/estimators/test_contract.py::test_scikit_learn_s_checks[MLPClassifier]",
+    "tests/estimators/test_contract.py::test_scikit_learn_s_checks[MLPRegressor]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/export.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/scikit-learn.md]",
     "tests/jobs/test_fit.py::test_real_libsvm_with_its_own_test_set",

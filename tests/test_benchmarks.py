@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from benchmarks import __main__ as command
-from benchmarks import harness
+from benchmarks import harness, report_markdown
 from benchmarks.harness import Contender, Workload
 from benchmarks.real import Skipped
 from benchmarks.workloads import workloads
@@ -104,7 +104,7 @@ def test_failures_are_told_and_the_rest_goes_on(clock, capsys, tmp_path):
     def fine():
         contenders = [clock("Fallline", 1.0, 1.0), clock("peer", 4.0, 1.0)]
         absent = [harness.peer("absent", not_here), Contender("crash", _crash)]
-        return Workload("fine", contenders + absent, {"peer": 3, "absent": 2}, 1, flops=5e10)
+        return Workload("fine", contenders + absent, {"peer": 3, "absent": 2}, 1, 5e10, share=0.65)
 
     found = [("broken", _crash), ("without data", skipped), ("fine", fine)]
     code = command.main(["--out", str(tmp_path)], lambda _: found, lambda _: LIMITS)
@@ -121,6 +121,11 @@ def test_failures_are_told_and_the_rest_goes_on(clock, capsys, tmp_path):
     entry = json.loads((tmp_path / "targets.json").read_text())["workloads"]["fine"]
     assert entry["contenders"][1]["ratio"] == 4.0
     assert entry["versions"]["fallline"]
+    written = report_markdown.markdown([entry])
+    assert "| fine | Fallline | 1 s | 1 s |  |  |  | 50% of sgemm 1 (asked for: 65%) |" in written
+    assert (
+        "|  | peer | 4 s | 4 s | 4.00x (4.00 - 4.00) | 3x | reached | 12% of sgemm 1 |" in written
+    )
     assert (tmp_path / "targets.svg").read_text().startswith("<?xml")
     assert command.main(["without"], lambda _: found, lambda _: LIMITS) == 0
 
@@ -136,6 +141,15 @@ def test_every_workload_has_a_name_of_its_own():
     names = [name for name, _ in workloads(quick=True)]
     assert len(names) == len(set(names)) > 10
     assert not [name for name in names if name.isidentifier()], "a module cannot be imported"
+
+
+def test_quick_mode_judges_no_target(clock, capsys):
+    contenders = [clock("Fallline", 1.0, 1.0), clock("peer", 1.0, 1.0)]
+    found = [("w", lambda: Workload("w", contenders, {"peer": 3}, 1))]
+    assert command.main(["--quick"], lambda _: found, lambda _: LIMITS) == 0
+    shown = capsys.readouterr().out
+    assert "missed" not in shown
+    assert shown.splitlines()[-1].startswith("1 workload in ")
 
 
 def test_names_choose(capsys):

@@ -189,8 +189,7 @@ def _linear(name: str, quick: bool) -> Workload:
         {"Fallline, one by one": 12.0},
         updates=runs * case.epochs * -(-count // BATCH),
         flops=4.0 * 21 * count * case.epochs * runs,
-        note="plain descent from zero; one by one are calls of fallline.train that share a program; NumPy holds "
-        "all rates' weights in one matrix",
+        note="plain descent; one by one: calls of fallline.train that share a program",
     )
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fallline import minimize, terrains
+from fallline import minimize, terrains, tuning
 from fallline.descent.basins import group
 from fallline.optimizers import SGD, Adam
 
@@ -41,6 +42,17 @@ def test_blocks_that_stop_at_different_times():
     np.testing.assert_array_equal(result.path[:, :5000], 0)
     assert (result.kind == "minimum").all()
     assert len(result.basins) == 1
+
+
+def test_more_blocks_compile_nothing_more(monkeypatch, caplog):
+    compiled = []
+    for count in (48, 160):
+        monkeypatch.setattr(tuning, "BALLS", 16)
+        caplog.clear()
+        with jax.log_compiles():
+            minimize(quadratic, starts=np.ones((count, 3)), optimizer=SGD(0.1), steps=3)
+        compiled.append(sum("Finished XLA compilation" in line for line in caplog.messages))
+    assert 0 < compiled[1] <= compiled[0]
 
 
 VALLEYS = {
@@ -100,6 +112,23 @@ def test_grouping_by_hand():
     assert [b.count for b in found] == [2, 2, 1]
     assert [b.level for b in found] == [0, 1, 2]
     np.testing.assert_array_equal(labels, [1, 0, 1, 0, 2])
+
+
+def test_each_ball_is_of_the_lowest_founder_within_reach():
+    random = np.random.default_rng(0)
+    cells = random.integers(-3, 4, (600, 2))
+    places = cells + random.normal(0, 0.02, (600, 2))
+    values = (cells**2).sum(axis=1) + random.random(600)
+    kinds = np.where(random.random(600) < 0.2, "saddle", "minimum")
+    found, labels = grouped(places, values, list(kinds), spread=2.0)
+    free = np.ones(600, bool)
+    for _ in found:
+        lowest = int(np.argmin(np.where(free, values, np.inf)))
+        here = free & (np.linalg.norm(places - places[lowest], axis=1) <= 0.04)
+        here &= kinds == kinds[lowest]
+        np.testing.assert_array_equal(here, labels == labels[lowest])
+        free &= ~here
+    assert not free.any()
 
 
 def test_places_as_deep_but_for_rounding_share_a_level():

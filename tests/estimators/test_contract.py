@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 from fallline.descent import loop
 from fallline.estimators import LinearClassifier, LinearRegressor, MLPClassifier, MLPRegressor
@@ -29,3 +29,19 @@ def test_scikit_learn_s_checks(kind):
     assert sum(r["status"] == "passed" for r in results) >= 50
     # Tables of about one size share programs: the checks fit some 300 times.
     assert loop.traces["advance"] - before < 40
+
+
+def test_scikit_learn_s_checks_of_regressors_alone():
+    """What is not asked of a classifier too, which is checked above."""
+
+    def checks(kind):
+        return {c.func.__name__: (e, c) for e, c in estimator_checks_generator(kind())}
+
+    found = checks(MLPRegressor)
+    alone = found.keys() - checks(LinearClassifier).keys()
+    assert {"check_regressors_train", "check_regressors_int", "check_regressor_multioutput"} < alone
+    for name in sorted(alone):
+        estimator, check = found[name]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check(estimator)

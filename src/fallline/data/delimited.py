@@ -27,6 +27,9 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 
 _LONGEST_HEADER = 1 << 24
 
+_TOGETHER = 1 << 20
+"""Fields of a text table that are read as numbers together."""
+
 
 def read_delimited(path: Path, separator: str | None, text: Sequence[str] = ()) -> pl.DataFrame:
     """Read a text table.
@@ -58,8 +61,9 @@ def read_delimited(path: Path, separator: str | None, text: Sequence[str] = ()) 
     except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
         raise _explained(path, separator, error) from error
     frame = _without_blank_lines(frame, path, separator)
-    frame = _named(frame, path, separator, ending)
-    return _typed(frame, text, commas=separator == ";")
+    columns = _named(frame, path, separator, ending).get_columns()
+    del frame
+    return _typed(columns, text, commas=separator == ";")
 
 
 def first_line(path: Path) -> bytes | None:
@@ -191,19 +195,19 @@ def _named(frame: pl.DataFrame, path: Path, separator: str, ending: str) -> pl.D
     return frame
 
 
-def _typed(frame: pl.DataFrame, text: Sequence[str], *, commas: bool) -> pl.DataFrame:
+def _typed(columns: list[pl.Series], text: Sequence[str], *, commas: bool) -> pl.DataFrame:
     """Drop the spaces around values, and turn texts that all read as numbers into numbers.
 
-    The same for truth values, dates and times. ``commas`` lets a comma mark decimals. The frame is used
-    up, as many columns at a time as polars has threads, so that the texts do not stay beside what they
-    read as.
+    The same for truth values, dates and times. ``commas`` lets a comma mark decimals. The list is emptied,
+    some columns at a time, so that not all texts stay beside what they read as.
     """
     import polars as pl
 
+    at_once = max(pl.thread_pool_size(), _TOGETHER // max(len(columns[0]), 1))
     done: list[pl.Series] = []
-    while frame.width:
-        names = frame.columns[: pl.thread_pool_size()]
-        some = pl.DataFrame([frame.drop_in_place(name) for name in names])
+    while columns:
+        some = pl.DataFrame(columns[:at_once])
+        del columns[:at_once]
         done += _some_typed(some, text, commas=commas).get_columns()
     return pl.DataFrame(done)
 

@@ -73,29 +73,37 @@ def group(
         The basins, lowest first, and the basin of each ball: its index, or -1 for a ball that still
         moves or left the finite numbers.
     """
-    labels = np.full(len(places), -1)
     resting = np.isin(kinds, ("minimum", "saddle", "maximum", "plateau")) & np.isfinite(values)
-    radius = SAME * spread
+    labels = np.full(len(places), -1)
     basins: list[Basin] = []
-    while resting.any() and len(basins) < MOST:
-        lowest = int(np.argmin(np.where(resting, values, np.inf)))
-        distance = np.linalg.norm(places - places[lowest], axis=1)
-        # On a plateau every ball rests at a place of its own: one plateau of one height is one basin.
-        level = (kinds == "plateau") & (kinds[lowest] == "plateau")
-        level &= np.abs(values - values[lowest]) <= 1e-3 * (1 + abs(values[lowest]))
-        here = resting & (kinds == kinds[lowest]) & ((distance <= radius) | level)
-        labels[here] = len(basins)
-        count = int(here.sum())
-        basins.append(
-            Basin(
-                restore(places[lowest]),
-                float(values[lowest]),
-                str(kinds[lowest]),
-                count,
-                count / len(places),
-            )
-        )
-        resting &= ~here
+    if not resting.any():
+        return basins, labels
+    rows = np.flatnonzero(resting)
+    # In the order of one coordinate, whatever is near to a place lies in one slice.
+    axis = int(np.argmax(np.ptp(places[rows], axis=0)))
+    rows = rows[np.argsort(places[rows, axis], kind="stable")]
+    places, values, kinds = places[rows], values[rows], kinds[rows]
+    line, level = places[:, axis].copy(), kinds == "plateau"
+    radius, free = SAME * spread, np.ones(len(rows), bool)
+    # The norm rounds.
+    reach = 1.001 * radius
+    for lowest in np.lexsort((rows, values)).tolist():
+        if not free[lowest]:
+            continue
+        if len(basins) == MOST:
+            break
+        first = int(np.searchsorted(line, line[lowest] - reach))
+        beside = slice(first, int(np.searchsorted(line, line[lowest] + reach, "right")))
+        near = np.linalg.norm(places[beside] - places[lowest], axis=1) <= radius
+        here = first + np.flatnonzero(near & free[beside] & (kinds[beside] == kinds[lowest]))
+        if level[lowest]:
+            # On a plateau every ball rests at a place of its own: one plateau of one height is one basin.
+            same = np.abs(values - values[lowest]) <= 1e-3 * (1 + abs(values[lowest]))
+            here = np.union1d(here, np.flatnonzero(same & free & level))
+        free[here] = False
+        labels[rows[here]] = len(basins)
+        place, value, kind = restore(places[lowest]), float(values[lowest]), str(kinds[lowest])
+        basins.append(Basin(place, value, kind, len(here), len(here) / len(labels)))
     return _ranked(basins, labels, height)
 
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fallline import sparse
+from fallline.descent import single_rows
 from fallline.descent.objective import Batch
 from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
 from fallline.optimizers.transforms import averages
@@ -70,6 +71,7 @@ class Shape:
         padded: rows, and steps an epoch, are rounded up, so that tables of about one size share a program.
             The rows that fill up have weight 0; see `rounded_rows`.
         watched: the validation rows are only watched; rules and schedules look at the training loss.
+        single: a step sees a row of a sparse table and is done by `fallline.descent.single_rows`.
     """
 
     size: int
@@ -81,11 +83,10 @@ class Shape:
     endless: bool = False
     padded: bool = False
     watched: bool = False
+    single: bool = False
 
     @staticmethod
-    def of(
-        plan: BatchPlan, layers: bool = False, padded: bool = False, watched: bool = False
-    ) -> Shape:
+    def of(plan: BatchPlan, *, padded: bool = False, **facts: bool) -> Shape:
         """The shape for a plan: short epochs are done by many a call, long ones by parts."""
         size, steps, last = plan.size, plan.steps, plan.last
         if padded:
@@ -93,7 +94,7 @@ class Shape:
             last = size
         places = 1 if plan.full else steps * size
         capacity = max(1, min(4096 // steps, 2**18 // places))
-        return Shape(size, steps, last, plan.full, capacity, layers, padded=padded, watched=watched)
+        return Shape(size, steps, last, plan.full, capacity, padded=padded, **facts)
 
 
 def rounded_rows(count: int) -> int:
@@ -180,6 +181,8 @@ def go_on(
     traces["advance"] += 1
     kind = jnp.result_type(float)
     begun = carry["step"]
+    if shape.single:
+        carry = single_rows.begin(carry)
 
     def on(carry: Carry) -> Any:
         """Does the run go on? Under vmap, a constant saves a choice between old and new for every array."""
@@ -205,17 +208,23 @@ def go_on(
         return data.take(chosen, (jnp.arange(size) < count).astype(kind)), count.astype(kind)
 
     def step(e: Array, i: Array, carry: Carry, history: Any, size: int) -> tuple[Carry, Any]:
-        batch, count = draw(e, i, size)
-        key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
-        if batch.weights is not None:
-            count = jnp.sum(batch.weights > 0).astype(kind)
-        carry, record, layers = one_step(objective, carry, batch, key, count, lean=shape.endless)
+        if shape.single:
+            assert order is not None
+            carry, record = single_rows.one_step(objective, carry, data, order[e, i])
+        else:
+            batch, count = draw(e, i, size)
+            key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
+            if batch.weights is not None:
+                count = jnp.sum(batch.weights > 0).astype(kind)
+            carry, record, layers = one_step(
+                objective, carry, batch, key, count, lean=shape.endless
+            )
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
         if shape.endless:
             row = e * shape.steps + i - first
         history = {**history, "steps": history["steps"].at[row].set(record)}
         if shape.layers:
-            history["layers"] = history["layers"].at[row].set(layers())
+            history["layers"] = history["layers"].at[row].set(layers())  # pyright: ignore[reportPossiblyUnbound]
         return carry, history
 
     # A function that knows nothing of weights gets the last, smaller batch at its own size.
@@ -253,6 +262,8 @@ def go_on(
         return (loop[0] < epochs) & on(loop[1])
 
     _, carry, history = lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), carry, history))
+    if shape.single:
+        carry = single_rows.end(carry)
     return carry, history["steps"], history["epochs"], history.get("layers")
 
 
@@ -284,6 +295,7 @@ def one_step(
     # Computed once and kept: otherwise each reader below (norm, sum) would compute it again.
     updates = lax.optimization_barrier(updates)
     update_norm, parameter_norm = norm(packed(updates)), norm(packed(params))
+    update_norm = jnp.where(fine, update_norm, jnp.nan)
     fine &= jnp.isfinite(update_norm) & jnp.isfinite(parameter_norm)
 
     def keep(new: PyTree, old: PyTree) -> PyTree:

@@ -38,8 +38,10 @@ class Blocks:
         if not self.many:
             x = jax.tree.map(jnp.asarray, job.restore(job.places[0]))
             self.balls.append(_begin(x, optimizer, keys[0], axes=None, own=False, split=False))
+        if own:
+            optimizer = jax.tree.map(np.asarray, optimizer)
         for chosen in rows if self.many else ():
-            x = jax.tree.map(jnp.asarray, job.restore(job.places[chosen]))
+            x = job.restore(job.places[chosen])
             each = jax.tree.map(lambda leaf: leaf[chosen], optimizer) if own else optimizer  # noqa: B023
             part = keys[len(self.balls) * size :][:size]
             if self.axes is None:

@@ -148,10 +148,13 @@ class ModelObjective:
         if self.precision == BFLOAT16:
             model = model.layers.in_precision(self.precision)
         prediction, state = model.apply(params, state, batch.x, key=key, training=True, mask=mask)
-        losses = self._losses(prediction, batch.y)
-        value = batch_mean(losses, batch.weights)
+        value = self.of_prediction(prediction, batch.y, batch.weights)
         value += penalty(params, self.l1, self.l2)
         return value.astype(prediction.dtype), state
+
+    def of_prediction(self, prediction: Array, y: Array, weights: Array | None) -> Array:
+        """The value on a batch by what the model predicts for it, without penalties."""
+        return batch_mean(self._losses(prediction, y), weights)
 
     def evaluate(self, params: PyTree, state: PyTree, batch: Batch) -> tuple[Array, Array]:
         """The mean loss without penalties and the mean score, as in prediction."""

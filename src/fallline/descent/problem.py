@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fallline import losses
-from fallline.descent import batches, inputs, loop, stopping
+from fallline.descent import batches, inputs, loop, single_rows, stopping
 from fallline.descent.loop import Shape
 from fallline.descent.objective import Batch, ModelObjective, UserObjective
 from fallline.descent.precision import resolved
@@ -246,6 +246,10 @@ def pose(
         training = inputs.padded(training, loop.rounded_rows(count if plan.full else count + 1))
         if held_out is not None:
             held_out = inputs.padded(held_out, loop.rounded_rows(inputs.count_rows(held_out)))
+    layers = record == "layers"
+    single = not (plan.full or layers) and single_rows.suits(
+        objective, optimizer, training, plan.size
+    )
     rules = Rules(
         patience, gradient_tolerance or 0.0, _or(slope_tolerance, -1.0), min_improvement or 0.0
     )
@@ -255,7 +259,7 @@ def pose(
         data=training,
         validation=held_out if held_out is None else jax.device_put(held_out),
         plan=plan,
-        shape=Shape.of(plan, layers=record == "layers", padded=pad_rows, watched=watched),
+        shape=Shape.of(plan, layers=layers, padded=pad_rows, watched=watched, single=single),
         rules=_rules(rules),
         steps=int(total),
         epochs=total / plan.steps,

@@ -164,7 +164,7 @@ def program(steps):
     return f
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(STEPS, NUMBERS)
 def test_the_derivative_of_every_node(steps, xs):
     """Against jax.grad of everything after the node, and of the whole at the inputs."""
@@ -180,7 +180,7 @@ def test_the_derivative_of_every_node(steps, xs):
             np.testing.assert_allclose(node.derivative, after, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(STEPS, NUMBERS)
 def test_the_steps_are_the_graph(steps, xs):
     g = graph(program(steps), *xs)

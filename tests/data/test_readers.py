@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fallline.data import arrays
+from fallline.data import arrays, delimited
 from fallline.data.readers import Table, read_table
 from fallline.errors import FalllineError
 
@@ -124,6 +124,18 @@ def test_ten_thousand_columns(written):
     table = read_table(path)
     assert time.perf_counter() - start < 10
     assert table.frame.shape == (2, 10_000)
+
+
+def test_columns_read_apart_are_as_columns_read_together(written, monkeypatch):
+    names = [f"x{i}" for i in range(300)]
+    rows = [[("1", " 2.5", "oak", "true", "")[i % 5] for i in range(300)] for j in (0, 1)]
+    path = written("a.csv", "\n".join(",".join(row) for row in [names, *rows]))
+    together = read_table(path).frame
+    monkeypatch.setattr(delimited, "_TOGETHER", 1)
+    apart = read_table(path).frame
+    assert apart.columns == names
+    assert apart.equals(together)
+    assert apart.schema == together.schema
 
 
 def test_tab_and_gzip(written):

@@ -66,3 +66,12 @@ def test_a_folder_that_cannot_be_written_is_no_trouble(tmp_path):
     programs = Programs(tmp_path / "file")
     programs.put("p", b"program")
     assert programs.get("p") is None
+
+
+def test_a_damaged_program_that_cannot_be_removed_is_not_used(tmp_path, monkeypatch):
+    def refuse(self, missing_ok=False):
+        raise PermissionError(self)
+
+    (tmp_path / "p").write_bytes(b"damaged" * 9)
+    monkeypatch.setattr(type(tmp_path), "unlink", refuse)
+    assert Programs(tmp_path).get("p") is None

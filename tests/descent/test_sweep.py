@@ -141,9 +141,8 @@ def test_a_network_with_dropout_and_batch_norm():
 def test_networks_side_by_side_as_on_a_gpu(monkeypatch):
     monkeypatch.setattr(sweep_jobs, "_together", lambda problem, size, on_cpu: size)
     monkeypatch.setattr(sweep_jobs.os, "cpu_count", lambda: 1)
-    model, data = MLP(D, (4,), 3, batch_norm=True, dropout=0.25), (X, CLASSES)
-    loss, rates = "softmax_cross_entropy", [0.01, 0.1]
-    result = line(model, loss, data, optimizers="adam", learning_rate=rates, seeds=[3])
+    model, data, loss = MLP(D, (4,), 3, dropout=0.25), (X, CLASSES), "softmax_cross_entropy"
+    result = line(model, loss, data, learning_rate=[0.01, 0.1], seeds=[3])
     assert same_as_one_by_one(result, model, loss, data, epochs=4) == 2
 
 

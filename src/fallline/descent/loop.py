@@ -208,6 +208,7 @@ def go_on(
         return data.take(chosen, (jnp.arange(size) < count).astype(kind)), count.astype(kind)
 
     def step(e: Array, i: Array, carry: Carry, history: Any, size: int) -> tuple[Carry, Any]:
+        layers: Any = None
         if shape.single:
             assert order is not None
             carry, record = single_rows.one_step(objective, carry, data, order[e, i])
@@ -224,7 +225,7 @@ def go_on(
             row = e * shape.steps + i - first
         history = {**history, "steps": history["steps"].at[row].set(record)}
         if shape.layers:
-            history["layers"] = history["layers"].at[row].set(layers())  # pyright: ignore[reportPossiblyUnbound]
+            history["layers"] = history["layers"].at[row].set(layers())
         return carry, history
 
     # A function that knows nothing of weights gets the last, smaller batch at its own size.

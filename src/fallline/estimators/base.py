@@ -298,7 +298,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
     def _batch(self, rows: Rows, double: bool) -> tuple[Any, ...]:
         """The rows as the engine takes them, standardised."""
         kind = np.float64 if double else np.float32
-        x = self._features.apply(rows.x).astype(kind, copy=False)
+        x = self._features.apply(rows.x, kind).astype(kind, copy=False)
         y = self._targets(rows, double)
         return (x, y) if rows.weights is None else (x, y, rows.weights.astype(kind))
 
@@ -524,7 +524,7 @@ class Descender(Supplied, Choosing, watching.Watched, BaseEstimator):
         double = self._double()
         kind = np.float64 if double else np.float32
         with jax.enable_x64(double):
-            x = self._features.apply(X).astype(kind, copy=False)
+            x = self._features.apply(X, kind).astype(kind, copy=False)
             params, state = _typed((self._params, self._state), double)
             return apply_in_blocks(self._network, params, state, x, block=BLOCK)
 

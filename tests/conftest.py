@@ -12,7 +12,7 @@ from jax.experimental.compilation_cache import compilation_cache
 settings.register_profile("fallline", deadline=None, derandomize=True, database=None)
 settings.load_profile("fallline")
 
-# Each of these takes over half a minute. They start first, so that no worker is left alone with one.
+# Each of these takes over twenty seconds. They start first, so that no worker is left alone with one.
 LONGEST = [
     "tests/test_docs.py",
     "tests/studio/",
@@ -26,7 +26,14 @@ LONGEST = [
     "tests/descent/test_train.py",
     "tests/cli/",
     "tests/test_graph.py",
+    "tests/test_losses.py",
+    "tests/test_sparse.py",
+    "tests/test_optimizers.py",
     "tests/jobs/test_compare.py",
+    "tests/test_models.py",
+    "tests/test_terrains.py",
+    "tests/show/test_plots.py",
+    "tests/test_check_gradient.py",
 ]
 
 

@@ -273,9 +273,11 @@ def _one_hot_or_rows(prediction: Array, target: Array) -> tuple[bool, Array]:
 
 
 def _pick(values: Array, index: Array) -> Array:
-    # By comparison: the derivative of indexing scatters, which is slow.
-    chosen = jnp.arange(values.shape[-1]) == index.astype(jnp.int32)[:, None]
-    return jnp.sum(jnp.where(chosen, values, jnp.zeros((), values.dtype)), axis=-1)
+    # By comparison: the derivative of indexing scatters, which is slow. NaN for what is no class.
+    index, classes = index.astype(jnp.int32), values.shape[-1]
+    chosen = jnp.arange(classes) == index[:, None]
+    picked = jnp.sum(jnp.where(chosen, values, jnp.zeros((), values.dtype)), axis=-1)
+    return jnp.where((index >= 0) & (index < classes), picked, jnp.nan)
 
 
 @_loss("classification", link=functools.partial(jax.nn.softmax, axis=-1))

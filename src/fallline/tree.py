@@ -108,9 +108,14 @@ def dot(a: PyTree, b: PyTree) -> Float[Array, ""]:
     return jax.tree.reduce(jnp.add, products, jnp.zeros(()))
 
 
-@jax.custom_jvp
 def inner(x: Float[Array, " n"], y: Float[Array, " n"]) -> Float[Array, ""]:
     """The inner product of two vectors, added up by lanes where they are short; see `fallline.tuning`."""
+    kind = jnp.result_type(x, y, 1.0)
+    return _inner(x.astype(kind), y.astype(kind))
+
+
+@jax.custom_jvp
+def _inner(x: Array, y: Array) -> Array:
     whole = x.size // tuning.LANES * tuning.LANES
     if not (tuning.on and 0 < whole <= tuning.FOLDED):
         # As a product of vectors, not a sum of products: it runs as fast and compiles in half the time.
@@ -120,11 +125,11 @@ def inner(x: Float[Array, " n"], y: Float[Array, " n"]) -> Float[Array, ""]:
     return jnp.sum(lanes) + jnp.sum(products[whole:])
 
 
-@inner.defjvp
+@_inner.defjvp
 def _inner_jvp(at: tuple[Array, Array], along: tuple[Array, Array]) -> tuple[Array, Array]:
     # By hand: the derivative of the lanes would be put together from as many pieces.
     (x, y), (dx, dy) = at, along
-    return inner(x, y), jnp.vdot(dx, y) + jnp.vdot(x, dy)
+    return _inner(x, y), jnp.vdot(dx, y) + jnp.vdot(x, dy)
 
 
 def norm(a: PyTree) -> Float[Array, ""]:

@@ -59,12 +59,19 @@ def apply() -> bool:
     Returns:
         Will XLA do so?
     """
+    wish = f"--xla_backend_extra_options={_LIMIT}={10**15}"
     flags = os.environ.get("XLA_FLAGS", "").strip()
+    if not on and wish in flags:
+        # Of a parent process.
+        os.environ["XLA_FLAGS"] = flags = flags.replace(wish, "").strip()
+        if not flags:
+            # XLA takes an empty one for the name of a file.
+            del os.environ["XLA_FLAGS"]
     if _LIMIT in flags:
         return True
-    if not on or _started():
+    # Anything else than flags is the name of a file with flags.
+    if not on or _started() or not f"{flags}--".startswith("--"):
         return False
-    wish = f"--xla_backend_extra_options={_LIMIT}={10**15}"
     os.environ["XLA_FLAGS"] = f"{flags} {wish}".lstrip()
     return True
 

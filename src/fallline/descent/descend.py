@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from fallline import tree
-from fallline.descent import stopping
+from fallline.descent import loop, stopping
 from fallline.descent.batches import Orders
 from fallline.descent.history import Recorder
 from fallline.descent.problem import Problem, initial_rate
@@ -89,6 +89,8 @@ def descend(
             if keep and now - kept_at >= keep_every and code == stopping.RUNNING:
                 keep(Snapshot(tree.to_arrays(carry), recorder.history(), spent_now), rate)
                 kept_at = time.perf_counter()
+    if code == stopping.BLEW_UP:
+        carry["optimizer_state"] = _forgetting(carry["optimizer_state"])
     seconds = spent + time.perf_counter() - began
     history = recorder.history()
     final = Snapshot(tree.to_arrays(carry), history, seconds)
@@ -114,6 +116,9 @@ def descend(
         seconds=seconds,
         last={name: carry[name] for name in ("params", "state", "optimizer_state", "optimizer")},
     )
+
+
+_forgetting = jax.jit(loop.forgetting)
 
 
 @jax.jit

@@ -277,20 +277,18 @@ def one_step(
 ) -> tuple[Carry, Array, Callable[[], Array]]:
     """Loss, gradient, optimizer, parameters; and the record of it, of the loss alone if ``lean``.
 
-    A step that would leave the finite numbers is not taken: the parameters stay and the run stops.
+    A step that would leave the finite numbers is not taken: the parameters stay and the run stops. What the
+    optimizer remembers then is of no use any more; see `forgetting`.
     """
     params, state = carry["params"], carry["optimizer_state"]
     (value, model_state), grads = jax.value_and_grad(objective, has_aux=True)(
         params, carry["state"], batch, key
     )
-    gradient, kind = packed(grads), carry["epoch_loss"].dtype
-    gradient_norm = norm(gradient)
+    kind = carry["epoch_loss"].dtype
     fine = jnp.isfinite(value) & (carry["stop"] == RUNNING)
-    if not lean:
-        fine &= jnp.isfinite(gradient_norm)
     optimizer = carry["optimizer"]
     rate = optimizer.rate(state)
-    # So what the optimizer remembers stays finite without a walk through all of it.
+    # So that what the optimizer remembers needs no choice between old and new, a walk through all of it.
     seen = jax.tree.map(lambda g: jnp.where(fine, g, jnp.zeros((), g.dtype)), grads)
     updates, optimizer_state = optimizer.update(seen, state, params)
     # Computed once and kept: otherwise each reader below (norm, sum) would compute it again.
@@ -320,6 +318,8 @@ def one_step(
     }
     record = [value]
     if not lean:
+        gradient = packed(grads)
+        gradient_norm = norm(gradient)
         cosine = dot(gradient, carry["previous"]) / (gradient_norm * carry["previous_norm"])
         record += [rate, gradient_norm, update_norm, parameter_norm, cosine]
         gradient_norm = gradient_norm.astype(kind)
@@ -329,6 +329,15 @@ def one_step(
             "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm,
         }
     return new, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
+
+
+def forgetting(state: PyTree) -> PyTree:
+    """What an optimizer remembers after a run that blew up: what is not finite is forgotten."""
+
+    def finite(leaf: Array) -> Array:
+        return jnp.where(jnp.isfinite(leaf), leaf, jnp.zeros((), leaf.dtype))
+
+    return jax.tree.map(finite, state)
 
 
 def close_epoch(

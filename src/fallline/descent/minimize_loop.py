@@ -347,7 +347,7 @@ def glide(f: Any, tolerance: Any, ball: Ball, doubt: Any) -> tuple[Ball, Any]:
         f: as in `one_step`.
         tolerance: as in `one_step`.
         ball: as in `one_step`.
-        doubt: 0 so far; NaN once the function was not finite.
+        doubt: 0 so far; NaN once the function or the length of an update was not finite.
     """
     params, state, optimizer = ball["params"], ball["optimizer_state"], ball["optimizer"]
     value, grads = f.value_and_grad(params)
@@ -367,7 +367,7 @@ def glide(f: Any, tolerance: Any, ball: Ball, doubt: Any) -> tuple[Ball, Any]:
         "taken": ball["taken"] + moves,
         "stop": stop,
     }
-    return new, doubt + 0 * value
+    return new, doubt + 0 * value + 0 * dot(updates, updates)
 
 
 @functools.partial(jax.jit, static_argnames=("function", "shape"), donate_argnames=("balls",))

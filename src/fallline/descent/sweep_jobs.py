@@ -190,7 +190,15 @@ def train_group(
 
     numbered = list(enumerate(chunks))
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(run, numbered))
+        others = [pool.submit(run, job) for job in numbered[1:]]
+        try:
+            # Here, where the caller's own settings of JAX hold.
+            run(numbered[0])
+            for other in others:
+                other.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     made.ends = _gathered(ends, rows, len(seeds), count)
     return made
 

@@ -21,6 +21,7 @@ from fallline.models.init import by_name as initialiser_by_name
 from fallline.models.products import BFLOAT16, product
 from fallline.sparse import is_rows
 from fallline.tree import inner
+from fallline.tuning import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,11 +149,14 @@ class Affine(Layer):
             )
         if self.precision == BFLOAT16:
             y = product(flat, params["weights"])
-        elif training and flat.shape[0] == self.outputs == 1 and not is_rows(x):
+        elif training and self._one_long_row(flat):
             y = inner(flat[0], params["weights"][:, 0]).reshape(1, 1)
         else:
             y = flat @ params["weights"]
         return y + params["bias"] if self.bias else y, state
+
+    def _one_long_row(self, x: Any) -> bool:
+        return not is_rows(x) and x.shape[0] == self.outputs == 1 and self.inputs >= LANES
 
 
 @dataclasses.dataclass(frozen=True)

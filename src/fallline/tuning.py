@@ -64,9 +64,6 @@ def apply() -> bool:
     if not on and wish in flags:
         # Of a parent process.
         os.environ["XLA_FLAGS"] = flags = flags.replace(wish, "").strip()
-        if not flags:
-            # XLA takes an empty one for the name of a file.
-            del os.environ["XLA_FLAGS"]
     if _LIMIT in flags:
         return True
     # Anything else than flags is the name of a file with flags.

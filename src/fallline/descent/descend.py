@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 
 from fallline import tree
-from fallline.descent import loop, stopping
+from fallline.descent import stopping
 from fallline.descent.batches import Orders
 from fallline.descent.history import Recorder
 from fallline.descent.problem import Problem, initial_rate
@@ -118,7 +119,15 @@ def descend(
     )
 
 
-_forgetting = jax.jit(loop.forgetting)
+@jax.jit
+def _forgetting(state: PyTree) -> PyTree:
+    """What an optimizer remembers after a blow-up: what is not finite is forgotten."""
+
+    def finite(leaf: Any) -> Any:
+        real = jnp.issubdtype(leaf.dtype, jnp.inexact)
+        return jnp.where(jnp.isfinite(leaf), leaf, 0) if real else leaf
+
+    return jax.tree.map(finite, state)
 
 
 @jax.jit

@@ -278,7 +278,7 @@ def one_step(
     """Loss, gradient, optimizer, parameters; and the record of it, of the loss alone if ``lean``.
 
     A step that would leave the finite numbers is not taken: the parameters stay and the run stops. What the
-    optimizer remembers then is of no use any more; see `forgetting`.
+    optimizer remembers then is of no use any more.
     """
     params, state = carry["params"], carry["optimizer_state"]
     (value, model_state), grads = jax.value_and_grad(objective, has_aux=True)(
@@ -329,15 +329,6 @@ def one_step(
             "epoch_gradient_norm": carry["epoch_gradient_norm"] + counted * gradient_norm,
         }
     return new, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
-
-
-def forgetting(state: PyTree) -> PyTree:
-    """What an optimizer remembers after a run that blew up: what is not finite is forgotten."""
-
-    def finite(leaf: Array) -> Array:
-        return jnp.where(jnp.isfinite(leaf), leaf, jnp.zeros((), leaf.dtype))
-
-    return jax.tree.map(finite, state)
 
 
 def close_epoch(

@@ -219,7 +219,8 @@ def _count(lane: _Lane) -> None:
 def _timed(lane: _Lane) -> tuple[float, float, float]:
     """Seconds, processor seconds and quality of one run."""
     with threads(lane.threads):
-        time.sleep(0.01)  # another library's threads may still be spinning
+        # Threads of the library that ran before spin for a while (GNU OpenMP: up to 0.2 s or more).
+        time.sleep(0.5)
         cpu, began = time.process_time(), time.perf_counter()
         quality = lane.contender.run()
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu

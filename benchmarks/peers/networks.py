@@ -211,6 +211,8 @@ def torch_compiled(
             s.mul_(B2).add_((1 - B2) * g * g)
             w.sub_(c[0] * m / (torch.sqrt(s * c[1]) + EPSILON))
 
+    # All workloads compile this one function, each for its own shapes and numbers of threads.
+    torch._dynamo.config.recompile_limit = 64
     fast = torch.compile(step, fullgraph=True, dynamic=False, options=options)
 
     def run() -> Weights:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fallline import sparse
 from fallline.errors import FalllineError
+from fallline.models.products import BFLOAT16
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -220,7 +221,7 @@ class Run:
         return self.loss
 
     def __str__(self) -> str:
-        products = ", products in bfloat16" if self.precision == "bfloat16" else ""
+        products = ", products in bfloat16" if self.precision == BFLOAT16 else ""
         return (
             f"{self.steps:,} steps in {self.epochs:.4g} epochs ({self.plan}), "
             f"{self.rows_seen:,} rows seen in {self.seconds:.2f} s{products}. {self.stop.sentence}"

@@ -11,7 +11,9 @@ import pytest
 import fallline
 
 NAMES = [
+    "Diagnosis",
     "FalllineError",
+    "Finding",
     "History",
     "MinimizeResult",
     "Run",
@@ -21,6 +23,7 @@ NAMES = [
     "averages",
     "baselines",
     "check_gradient",
+    "diagnose",
     "estimators",
     "expressions",
     "fit",
@@ -36,6 +39,7 @@ NAMES = [
     "sweep",
     "terrains",
     "train",
+    "watch",
 ]
 HEAVY = ("jax", "numpy", "sklearn", "polars", "matplotlib", "pandas", "safetensors", "optax")
 HOUSE = Path(fallline.__file__).parent

@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from fallline.descent.sweep import sweep
     from fallline.descent.sweep_result import SweepResult
     from fallline.descent.train import train
+    from fallline.diagnosis.finding import Diagnosis, Finding
+    from fallline.diagnosis.watch import watch
     from fallline.errors import FalllineError
     from fallline.gradients.check import check_gradient
     from fallline.gradients.graph import graph
+    from fallline.jobs.diagnose import diagnose
     from fallline.jobs.fit import fit
     from fallline.jobs.result import TableRun, load
 
@@ -40,7 +43,9 @@ tuning.apply()
 __version__ = "0.1.0"
 
 __all__ = [
+    "Diagnosis",
     "FalllineError",
+    "Finding",
     "History",
     "MinimizeResult",
     "Run",
@@ -50,6 +55,7 @@ __all__ = [
     "averages",
     "baselines",
     "check_gradient",
+    "diagnose",
     "estimators",
     "expressions",
     "fit",
@@ -65,18 +71,22 @@ __all__ = [
     "sweep",
     "terrains",
     "train",
+    "watch",
 ]
 
 # A name is imported when it is first used, so that `import fallline` and the first screen of the
 # command line load nothing heavy.
 _HOMES = {
+    "Diagnosis": "fallline.diagnosis.finding",
     "FalllineError": "fallline.errors",
+    "Finding": "fallline.diagnosis.finding",
     "History": "fallline.descent.history",
     "MinimizeResult": "fallline.descent.minimize_result",
     "Run": "fallline.descent.run",
     "SweepResult": "fallline.descent.sweep_result",
     "TableRun": "fallline.jobs.result",
     "check_gradient": "fallline.gradients.check",
+    "diagnose": "fallline.jobs.diagnose",
     "fit": "fallline.jobs.fit",
     "graph": "fallline.gradients.graph",
     "load": "fallline.jobs.result",
@@ -84,6 +94,7 @@ _HOMES = {
     "scipy_method": "fallline.descent.scipy_method",
     "sweep": "fallline.descent.sweep",
     "train": "fallline.descent.train",
+    "watch": "fallline.diagnosis.watch",
 }
 
 

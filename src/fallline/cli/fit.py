@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from fallline.cli import diagnose as diagnosing
 from fallline.cli import screen
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fallline.data.encode import Encoder
     from fallline.descent.batches import BatchPlan
     from fallline.descent.run import Progress, Run
+    from fallline.diagnosis.finding import Diagnosis
     from fallline.jobs.fit import Reporter
     from fallline.jobs.result import TableRun
 
@@ -86,6 +88,14 @@ def fit(
     dropout: Annotated[
         float, typer.Option(help="Share of hidden units dropped.", rich_help_panel=MODEL)
     ] = 0.0,
+    init: Annotated[
+        str,
+        typer.Option(
+            help="How the first weights are drawn: auto (by the activation), he, glorot, lecun, normal, "
+            "normal:0.01, zeros.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "auto",
     loss: Annotated[
         str | None,
         typer.Option(
@@ -208,6 +218,14 @@ def fit(
         bool,
         typer.Option("--timings", help="Say where the seconds went.", rich_help_panel=REST),
     ] = False,
+    diagnose: Annotated[
+        bool,
+        typer.Option(
+            "--diagnose",
+            help="Measure why the run ended as it did, as 'fallline diagnose' would.",
+            rich_help_panel=REST,
+        ),
+    ] = False,
 ) -> None:
     """Train a model on a table: read, encode, train, measure on held-out rows, keep the run."""
     from fallline.cli import places
@@ -230,6 +248,7 @@ def fit(
             activation=activation,
             batch_norm=batch_norm,
             dropout=dropout,
+            init=init,
             loss=loss,
             optimizer=optimizer,
             learning_rate=parse_number_or_word(lr),
@@ -272,18 +291,36 @@ def fit(
     finally:
         show.close()
     interrupted = fitted.result["stop_reason"] == "interrupted"
+    examined = _examined(fitted, quiet=quiet or json) if diagnose else None
     if json:
         from fallline.store.files import to_json
 
         spent = {"timings": show.timings.seconds()} if show.timings else {}
-        typer.echo(to_json({**fitted.result, **spent}).decode(), nl=False)
+        said = {"diagnosis": examined.to_json()} if examined else {}
+        typer.echo(to_json({**fitted.result, **spent, **said}).decode(), nl=False)
     else:
-        _report(fitted, screen.console(), quiet=quiet)
+        console = screen.console()
+        _report(fitted, console, quiet=quiet)
+        if examined is None:
+            diagnosing.closing(fitted, console)
+        else:
+            diagnosing.report(examined, console, fitted.result["run"] or "")
         if show.timings:
             show.err.print(show.timings.table())
     if interrupted:
         screen.remark(f"Go on with:  fallline fit --resume --out {out}")
         raise typer.Exit(130)
+
+
+def _examined(fitted: TableRun, *, quiet: bool) -> Diagnosis:
+    """The full diagnosis of a fit, with a sign of life on stderr."""
+    from fallline.diagnosis import words
+    from fallline.jobs.diagnose import diagnose
+
+    if quiet:
+        return diagnose(fitted)
+    with diagnosing.working(words.say(words.language(), "labels", "measuring")):
+        return diagnose(fitted)
 
 
 def _report(fitted: TableRun, out: Console, *, quiet: bool) -> None:

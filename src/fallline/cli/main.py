@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fallline.cli import check_gradient, compare, fit, predict, runs, studio, terrain
+from fallline.cli import check_gradient, compare, diagnose, fit, predict, runs, studio, terrain
 from fallline.cli.screen import complain
 from fallline.errors import FalllineError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     epilog="Start with:  fallline fit digits",
 )
 app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
+app.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)

@@ -86,6 +86,7 @@ def curve(
         height: rows.
         ends: the words below the left and the right end; the first and the last epoch if not given.
     """
+    from rich.cells import cell_len
     from rich.text import Text
 
     finite = [v for _, _, values in lines for v in values if math.isfinite(v)]
@@ -127,7 +128,7 @@ def curve(
     text.append(f"  {'':>{margin}} └{'─' * width}\n", style="dim")
     text.append(f"  {'':>{margin}}  {first}", style="dim")
     legend = "  ".join(name for name, _, _ in lines)
-    room = width - len(first) - len(last) - len(legend) - 2 * len(lines)
+    room = width - cell_len(first + last + legend) - 2 * len(lines)
     text.append(" " * max(room // 2, 1))
     for i, (name, colour, _) in enumerate(lines):
         text.append("  " if i else "")

@@ -38,6 +38,9 @@ STEPS = 2000
 TRIED_RATES = tuple(10.0 ** (k / 2) for k in range(-12, 3))
 TRIAL_STEPS = 50
 
+_ABOUT_THE_CALL = ("callback",)
+"""Arguments of `minimize` that do not change what comes out."""
+
 
 def minimize(
     f: Callable[..., Any] | Terrain,
@@ -101,6 +104,7 @@ def minimize(
         >>> round(float(result.x), 4), result.kind
         (3.0, 'minimum')
     """
+    asked = {name: value for name, value in locals().items() if name not in _ABOUT_THE_CALL}
     began = time.perf_counter()
     search = line_search_by_name(line_search)
     for name, value in (("The number of steps", steps), ("The number of records", records)):
@@ -138,7 +142,7 @@ def minimize(
                 ended, tried, spent = job.descend(chosen, steps, every, path, clock), {}, 0
         made = measure(job, ended, clock.reason)
     made.nfev = made.nfev + spent
-    made.optimizer, made.tried = chosen, tried
+    made.optimizer, made.tried, made.asked = chosen, tried, asked
     if isinstance(job, PlainJob):
         made.notes = [f"{job.note()} {job.function.evaluations:,} evaluations in all."]
     made.seconds = time.perf_counter() - began

@@ -216,7 +216,11 @@ class CompiledJob(Job):
         if self.gradient is not None or not np.isfinite(places).all():
             return None, None
         if d < curvature.EXACT_BELOW and n * d * d <= 2**24:
-            hessians = np.asarray(_hessians(function, self.restore(places), arrays))
+            try:
+                with curvature.twice_differentiable():
+                    hessians = np.asarray(_hessians(function, self.restore(places), arrays))
+            except FalllineError:
+                return None, None
             if not np.isfinite(hessians).all():
                 return None, None
             return np.linalg.eigh(hessians.astype(np.float64))

@@ -65,6 +65,9 @@ class MinimizeResult:
         tried: learning rate -> value reached, where the rate was "auto".
         notes: what the user should know besides.
         seconds: all time spent, compilation included.
+        asked: the arguments of the call, by which ``fallline.minimize(**result.asked)`` repeats it and
+            `fallline.diagnose` tries changes; left behind when a result is pickled. None where they are not
+            known.
     """
 
     x: PyTree
@@ -88,6 +91,10 @@ class MinimizeResult:
     tried: dict[float, float] = dataclasses.field(default_factory=dict[float, float])
     notes: list[str] = dataclasses.field(default_factory=list[str])
     seconds: float = 0.0
+    asked: dict[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "asked": None}
 
     def __str__(self) -> str:
         lines = [self.message, *self.notes, *map(str, self.basins[:12])]

@@ -139,6 +139,9 @@ class Run:
         last: parameters, untrained state, the optimizer and what it remembers at the very end, by the names
             that `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
         precision: "float32", "float64", or "bfloat16" for the layers' products.
+        asked: the arguments of the call, by which ``fallline.train(**run.asked)`` repeats it and
+            `fallline.diagnose` tries changes; they hold the data, so they are left behind when a run is pickled.
+            None where they are not known.
     """
 
     params: PyTree
@@ -156,6 +159,10 @@ class Run:
     range_test: Any = None
     last: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     precision: str = "float32"
+    asked: dict[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "asked": None}
 
     @property
     def steps(self) -> int:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from fallline.descent.batches import BatchSize
 
+_ABOUT_THE_CALL = ("callback", "keep", "keep_every", "resume", "every_epoch")
+"""Arguments of `train` that do not change what comes out."""
+
 
 def train(
     model: Model | Callable[[Any, Any], Any],
@@ -121,6 +124,7 @@ def train(
     Raises:
         FalllineError: for anything that does not fit together, in a sentence.
     """
+    asked = {name: value for name, value in locals().items() if name not in _ABOUT_THE_CALL}
     problem, found_loss = pose(
         model,
         loss,
@@ -168,4 +172,5 @@ def train(
     run.loss = found_loss
     run.range_test = range_test
     run.precision = problem.precision
+    run.asked = asked
     return run

@@ -6,6 +6,7 @@ of a Hessian that could never be written down are found by multiplying with it a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from jax.flatten_util import ravel_pytree
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jaxtyping import Array, Float, PyTree
 
@@ -45,22 +46,29 @@ def hessian_vector_product(f: Callable[[PyTree], Any], x: PyTree, v: PyTree) -> 
 
 @dataclasses.dataclass(frozen=True)
 class Eigenvalues:
-    """Eigenvalues of a Hessian.
+    """Eigenvalues of a Hessian, or of a Hessian between two roots of a preconditioner.
 
     Attributes:
         values: ascending; all of them, (d,), where ``exact``, else Lanczos' Ritz values, (products,), of
             which the outermost are near eigenvalues.
-        error: how far the smallest and the largest may each be from an eigenvalue; (2,).
+        errors: how far each of them may be from an eigenvalue.
+        weights: of each value in the spectrum, as the starting vector sees it; they add up to 1.
         direction: the unit vector along which the curvature is smallest, a tree like the point.
         exact: is this the whole spectrum, or Lanczos' view of it?
         products: Hessian-vector products spent.
     """
 
     values: np.ndarray
-    error: np.ndarray
+    errors: np.ndarray
+    weights: np.ndarray
     direction: PyTree
     exact: bool
     products: int
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far the smallest and the largest may each be from an eigenvalue; (2,)."""
+        return self.errors[[0, -1]]
 
     @property
     def smallest(self) -> float:
@@ -74,14 +82,20 @@ class Eigenvalues:
 
 
 def eigenvalues(
-    f: Callable[..., Any], x: PyTree, *, products: int = 40, args: Any = (), seed: int = 0
+    f: Callable[..., Any],
+    x: PyTree,
+    *,
+    products: int = 40,
+    args: Any = (),
+    seed: int = 0,
+    divisor: PyTree = None,
 ) -> Eigenvalues:
     r"""The eigenvalues of the Hessian of f at x: all below 65 dimensions, else the outermost ones.
 
     Large Hessians are met by the Lanczos iteration from a random vector, every new vector made orthogonal
     twice to all before it. The error of a Ritz value $\theta$ with vector $y$ is at most
-    $\|H y - \theta y\|$; the outermost converge first. A starting vector exactly orthogonal to the wanted
-    one would miss it, which has probability 0.
+    $\|H y - \theta y\|$, and rounding; the outermost converge first. A starting vector exactly orthogonal to
+    the wanted one would miss it, which has probability 0.
 
     Args:
         f: a JAX function of a tree, and of ``args``, giving one number.
@@ -89,23 +103,28 @@ def eigenvalues(
         products: Lanczos steps, each one Hessian-vector product.
         args: further arguments of f.
         seed: of the starting vector.
+        divisor: the diagonal of $P$, a tree like x, if the eigenvalues of $P^{-1/2} H P^{-1/2}$ are wanted;
+            the direction is then that of x which belongs to the smallest, $P^{-1/2}$ times its eigenvector.
 
     Raises:
-        FalllineError: if the Hessian at x is not finite.
+        FalllineError: if the Hessian at x is not finite, or JAX cannot differentiate f twice.
 
     Reference: Golub & Van Loan, "Matrix Computations", 4th ed., sections 10.1 and 10.3.
     """
     flat, restore = ravel_pytree(x)
     exact = flat.size < EXACT_BELOW
     if exact:
-        values, vectors = map(np.asarray, _spectrum(f, x, args))
+        with twice_differentiable():
+            values, vectors = map(np.asarray, _spectrum(f, x, args, divisor))
         products = flat.size
         bound = np.finfo(values.dtype).eps * products * np.abs(values).max(initial=0.0)
-        errors = np.array([bound, bound])
+        errors, weights = np.full_like(values, bound), np.full_like(values, 1 / max(products, 1))
     else:
         start = jax.random.normal(jax.random.PRNGKey(seed), flat.shape, flat.dtype)
         products = min(products, flat.size)
-        alphas, betas, basis = map(np.asarray, _lanczos(f, x, args, start, products=products))
+        with twice_differentiable():
+            found = _lanczos(f, x, args, start, divisor, products=products)
+        alphas, betas, basis = map(np.asarray, found)
         # A space exhausted early leaves a coupling of 0: what comes after it tells nothing new.
         scale = np.abs(alphas).max() + np.abs(betas).max()
         spent = np.flatnonzero(betas <= 1e-6 * scale)
@@ -115,34 +134,72 @@ def eigenvalues(
         finite = np.isfinite(matrix).all()
         values, small = np.linalg.eigh(matrix if finite else np.zeros_like(matrix))
         values = values if finite else np.full_like(values, np.nan)
-        errors = np.abs(betas[-1] * small[-1, [0, -1]])
-        vectors = basis.T @ small
+        rounding = np.finfo(values.dtype).eps * np.abs(values).max()
+        errors, weights = np.abs(betas[-1] * small[-1]) + rounding, small[0] ** 2
+        vectors = basis.T @ small[:, :1]
     if not np.isfinite(values).all():
         raise FalllineError("The Hessian is not finite at this point, so it has no eigenvalues.")
-    direction = vectors[:, 0] / np.linalg.norm(vectors[:, 0])
-    return Eigenvalues(values, errors, restore(jnp.asarray(direction, flat.dtype)), exact, products)
+    direction = vectors[:, 0].astype(float)
+    if divisor is not None:
+        direction *= np.asarray(_inverse_root(divisor), float)
+    direction = restore(jnp.asarray(direction / np.linalg.norm(direction), flat.dtype))
+    return Eigenvalues(values, errors, weights, direction, exact, products)
+
+
+@contextlib.contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Say in a sentence that a function's own derivative rule stands in the way of a second derivative.
+
+    Raises:
+        FalllineError: in place of the error that JAX raises for a ``custom_vjp``.
+    """
+    try:
+        yield
+    except TypeError as error:
+        if "custom_vjp" not in str(error):
+            raise
+        raise FalllineError(
+            "The function has no curvature that JAX could compute: a derivative rule of its own (custom_vjp) "
+            "cannot be differentiated again."
+        ) from None
+
+
+def _inverse_root(divisor: PyTree) -> Array:
+    """The diagonal of $P^{-1/2}$, finite where P has seen no gradient at all."""
+    flat = ravel_pytree(divisor)[0]
+    return lax.rsqrt(jnp.maximum(flat, jnp.finfo(flat.dtype).tiny))
 
 
 @functools.partial(jax.jit, static_argnames=("f",))
-def _spectrum(f: Any, x: PyTree, args: Any) -> tuple[Array, Array]:
+def _spectrum(f: Any, x: PyTree, args: Any, divisor: PyTree) -> tuple[Array, Array]:
     flat, restore = ravel_pytree(x)
-    return jnp.linalg.eigh(jax.hessian(lambda p: f(restore(p), *args))(flat))
+    hessian = jax.hessian(lambda p: f(restore(p), *args))(flat)
+    if divisor is not None:
+        scale = _inverse_root(divisor)
+        hessian = scale[:, None] * hessian * scale
+    return jnp.linalg.eigh(hessian)
 
 
 @functools.partial(jax.jit, static_argnames=("f", "products"))
 def _lanczos(
-    f: Any, x: PyTree, args: Any, start: Float[Array, " d"], *, products: int
+    f: Any, x: PyTree, args: Any, start: Float[Array, " d"], divisor: PyTree, *, products: int
 ) -> tuple[Array, Array, Array]:
     """The diagonal, the couplings (the last one leads out) and the basis, (products, d)."""
     flat, restore = ravel_pytree(x)
     slope = jax.grad(lambda p: f(restore(p), *args))
+    scale = None if divisor is None else _inverse_root(divisor)
+
+    def product(v: Array) -> Array:
+        if scale is None:
+            return jax.jvp(slope, (flat,), (v,))[1]
+        return scale * jax.jvp(slope, (flat,), (scale * v,))[1]
 
     def step(
         carry: tuple[Array, Array], k: Array
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         basis, v = carry
         basis = basis.at[k].set(v)
-        w = jax.jvp(slope, (flat,), (v,))[1]
+        w = product(v)
         alpha = jnp.vdot(w, v)
         for _ in range(2):
             w = w - basis.T @ (basis @ w)

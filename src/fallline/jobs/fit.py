@@ -337,43 +337,54 @@ def train_one(
     reporter: Reporter,
 ) -> Run:
     """Train one model on the encoded rows, from its last checkpoint where there is one."""
-    x, _ = rows.training
-    model, loss = model_for(name, rows, config)
-    plan = batches.plan(len(x), config.batch_size, columns=x.shape[1], seed=config.seed)
-    epochs = config.epochs or batches.default_epochs(plan)
-    optimizer = config.make_optimizer(name, epochs * plan.steps, plan.steps)
-    reporter.training(name, plan, epochs)
-    learning_rate: Any = "auto" if config.learning_rate == "auto" else None
+    arguments = train_arguments(name, rows, config)
+    reporter.training(name, plan_for(rows, config), arguments["epochs"])
     snapshot = None
-    facts: dict[str, Any] = {}
     if folder is not None and resume:
         found = folder.load_checkpoint(name)
         if found is not None:
             snapshot, facts = found
+            arguments["learning_rate"] = facts.get("learning_rate", arguments["learning_rate"])
 
     def keep(snapshot: Snapshot, learning_rate: float) -> None:
         if folder is not None:
             folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate})
 
     return train(
-        model,
-        loss,
-        rows.training,
-        optimizer=optimizer,
-        learning_rate=facts.get("learning_rate", learning_rate),
-        batch_size=config.batch_size,
-        epochs=epochs,
-        validation=rows.validation,
-        patience=config.patience,
-        l1=config.l1,
-        l2=config.l2,
-        seed=config.seed,
+        **arguments,
         callback=reporter.progress,
         keep=keep if folder is not None else None,
         keep_every=checkpoint_every,
         resume=snapshot,
-        precision=config.precision,  # pyright: ignore[reportArgumentType] - checked by the config
     )
+
+
+def plan_for(rows: Rows, config: FitConfig) -> BatchPlan:
+    """Which rows each step sees."""
+    x, _ = rows.training
+    return batches.plan(len(x), config.batch_size, columns=x.shape[1], seed=config.seed)
+
+
+def train_arguments(name: str, rows: Rows, config: FitConfig) -> dict[str, Any]:
+    """What `fallline.train` is asked for to train one model, "linear" or "mlp", on the encoded rows."""
+    model, loss = model_for(name, rows, config)
+    plan = plan_for(rows, config)
+    epochs = config.epochs or batches.default_epochs(plan)
+    return {
+        "model": model,
+        "loss": loss,
+        "data": rows.training,
+        "optimizer": config.make_optimizer(name, epochs * plan.steps, plan.steps),
+        "learning_rate": "auto" if config.learning_rate == "auto" else None,
+        "batch_size": config.batch_size,
+        "epochs": epochs,
+        "validation": rows.validation,
+        "patience": config.patience,
+        "l1": config.l1,
+        "l2": config.l2,
+        "seed": config.seed,
+        "precision": config.precision,
+    }
 
 
 def validation_loss(run: Run) -> float:

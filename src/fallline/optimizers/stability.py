@@ -95,14 +95,24 @@ def stability_limit(
         >>> float(stability_limit(optimizer, optimizer.init(jnp.zeros(2)), jnp.diag(jnp.array([1.0, 4.0]))))
         0.5
     """
-    kept, gain, divisor, decay = _linear(optimizer, state)
+    step = linear(optimizer, state)
     matrix = jnp.asarray(hessian)
-    if divisor is not None:
-        root = jnp.sqrt(ravel_pytree(divisor)[0])
+    if step.divisor is not None:
+        root = jnp.sqrt(ravel_pytree(step.divisor)[0])
         # The root of P must not overflow where it has seen no gradient at all.
         matrix = matrix / jnp.maximum(root[:, None] * root[None, :], jnp.finfo(root.dtype).tiny)
-    curvature = gain * _largest(matrix) + (1 + kept) * decay
-    limit = 2 * (1 + kept) / jnp.where(curvature > 0, curvature, 1.0)
+    return limit_at(step, _largest(matrix))
+
+
+def limit_at(step: Linear, largest: Any) -> Float[Array, ""]:
+    r"""The learning rate at which a step becomes unstable, see `stability_limit`, by one number.
+
+    Args:
+        step: how the optimizer steps, by `linear`.
+        largest: the largest eigenvalue of $P^{-1/2} H P^{-1/2}$.
+    """
+    curvature = step.gain * largest + (1 + step.kept) * step.decay
+    limit = 2 * (1 + step.kept) / jnp.where(curvature > 0, curvature, 1.0)
     return jnp.where(jnp.isnan(curvature), jnp.nan, jnp.where(curvature > 0, limit, jnp.inf))
 
 
@@ -127,13 +137,18 @@ def _largest(matrix: Float[Array, "d d"]) -> Float[Array, ""]:
     return jnp.linalg.eigvalsh(matrix)[-1]
 
 
-def _linear(optimizer: Any, state: Any) -> Linear:
+def linear(optimizer: Any, state: Any) -> Linear:
+    """How an optimizer steps on a quadratic, with its averages as they are in a state.
+
+    Raises:
+        FalllineError: for an optimizer of optax, whose rule is not known here.
+    """
     match optimizer:
         case WeightDecay():
-            inner = _linear(optimizer.optimizer, state["inner"])
+            inner = linear(optimizer.optimizer, state["inner"])
             return inner._replace(decay=inner.decay + optimizer.weight_decay)
         case Transform():
-            return _linear(optimizer.optimizer, state["inner"])
+            return linear(optimizer.optimizer, state["inner"])
         case SGD():
             return Linear()
         case Momentum():

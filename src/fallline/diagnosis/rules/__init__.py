@@ -1,0 +1,100 @@
+"""The rules, in the order in which they are asked, and which of them settle the matter.
+
+A cause comes before what follows from it: data before settings, settings before places. Once a group has
+found something, the groups after it stay silent: a table that was not scaled has its ravines, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fallline.diagnosis.rules import (
+    data,
+    generalisation,
+    gradient,
+    network,
+    noise,
+    place,
+    rate,
+    settings,
+)
+from fallline.diagnosis.rules.base import SOURCES, found, stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fallline.diagnosis.facts import Facts
+    from fallline.diagnosis.finding import Finding
+
+    Rule = Callable[[Facts], Finding | list[Finding] | None]
+
+NAMES = tuple(SOURCES)
+"""All names that a finding may have."""
+
+
+def _rate_or_batch(facts: Facts) -> Finding | None:
+    """Too few steps or too short ones: whichever explains more."""
+    low = rate.learning_rate_too_low(facts)
+    wasteful = noise.batch_wasteful(facts)
+    if low is None or wasteful is None:
+        return low or wasteful
+    return low if low.numbers["gain"] > wasteful.numbers["gain"] else wasteful
+
+
+def _high_or_floor(facts: Facts) -> list[Finding]:
+    """A rate that is too high for the curvature, or only for the noise."""
+    high = rate.learning_rate_too_high(facts)
+    small = noise.batch_too_small(facts)
+    floor = small or noise.noise_floor(facts)
+    if floor is None:
+        return [] if high is None else [high]
+    # A rate far too high for the noise is too high, whatever else; a little above, the noise is the matter.
+    far = high is not None and high.numbers["gain"] > 0.3
+    return [floor, high] if far and high is not None else [floor]
+
+
+GROUPS: tuple[tuple[Rule, ...], ...] = (
+    (data.constant_target,),
+    (gradient.wrong_gradient,),
+    (data.target_leak,),
+    (data.shuffled_labels,),
+    (data.unscaled_inputs, data.unscaled_target),
+    (network.bad_initialisation, network.vanishing_gradients, network.exploding_gradients),
+    (settings.stalled_below_epsilon, settings.clipping_always_active, rate.decay_too_fast),
+    (generalisation.penalty_too_strong,),
+    (place.saddle_point,),
+    (network.dead_units, _high_or_floor),
+    (place.plateau, place.local_minimum),
+    (place.ravine,),
+    (settings.stopped_too_early,),
+    (_rate_or_batch,),
+    (generalisation.overfitting,),
+    (generalisation.underfitting,),
+)
+
+
+def judge(facts: Facts) -> list[Finding]:
+    """What is to be said of a case: the complaints of the first group that has any, or that all is well."""
+    if not facts.steps:
+        return [found(facts, "unknown", [("steps", 0)], key="unknown.empty")]
+    for group in GROUPS:
+        findings: list[Finding] = []
+        for rule in group:
+            said = rule(facts)
+            findings += said if isinstance(said, list) else [] if said is None else [said]
+        if findings:
+            return findings
+    return nothing_left(facts)
+
+
+def nothing_left(facts: Facts) -> list[Finding]:
+    """Nothing to complain of, as far as was looked."""
+    ends: list[tuple[Any, ...]] = [
+        ("loss_end", facts.last, facts.first),
+        ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
+    ]
+    if facts.blew_up or (facts.run is not None and stuck(facts)):
+        return [found(facts, "unknown", ends, first=facts.first, last=facts.last)]
+    said = [f for f in (place.converged(facts), rate.edge_of_stability(facts)) if f is not None]
+    healthy = found(facts, "healthy", ends, first=facts.first, last=facts.last)
+    return [*said[:1], *said[1:]] if said and said[0].name == "converged" else [healthy, *said]

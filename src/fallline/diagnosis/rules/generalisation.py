@@ -1,0 +1,140 @@
+"""Rules about what was learned: too much of the training rows, or too little of anything."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline.diagnosis.finding import Fix
+from fallline.diagnosis.rules.base import falling, found
+
+if TYPE_CHECKING:
+    from fallline.diagnosis.facts import Facts
+    from fallline.diagnosis.finding import Finding
+
+
+def overfitting(facts: Facts) -> Finding | None:
+    """The validation loss turned and rose for good while the training loss went on falling."""
+    held, training = facts.validation, facts.training
+    if facts.blew_up or len(held) < 4 or len(training) != len(held):
+        return None
+    smooth = _smooth(held)
+    best = int(np.argmin(smooth))
+    start = facts.chance if math.isfinite(facts.chance) else float(held[0])
+    fall = start - float(smooth[best])
+    rise = float(smooth[-1] - smooth[best])
+    level = abs(float(smooth[best]))
+    if best > 0.8 * len(held) or not rise > max(0.2 * level, 0.08 * fall):
+        return None
+    # By how much validation losses jump from epoch to epoch.
+    jump = float(np.median(np.abs(np.diff(held)))) if len(held) > 2 else 0.0
+    if rise < 3 * jump or not training[-1] < training[best]:
+        return None
+    gap = float(smooth[-1] - training[-1])
+    if not gap > 0.1 * max(fall, 0.0):
+        return None
+    patience = max(5, min(20, len(held) // 5))
+    return found(
+        facts,
+        "overfitting",
+        [
+            ("validation_end", float(smooth[-1]), float(smooth[best])),
+            ("validation_best_at", best + 1, len(held)),
+            ("training_end", float(training[-1]), float(training[best])),
+        ],
+        Fix("patience", {"patience": patience}, {"patience": patience}),
+        Fix("l2", {"l2": 0.01}, {"l2": 0.01}),
+        epoch=best + 1,
+        rise=rise / max(abs(float(smooth[best])), 1e-12),
+    )
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    width = max(1, len(values) // 20)
+    padded = np.pad(values, (width // 2, width - 1 - width // 2), mode="edge")
+    return np.convolve(padded, np.full(width, 1 / width), mode="valid")
+
+
+def underfitting(facts: Facts) -> Finding | None:
+    """Training has ended, and a few nearest neighbours still predict much better than the model."""
+    case, rows = facts.run, facts.rows
+    if case is None or rows is None or facts.blew_up or falling(facts, 0.1) or rows.target_constant:
+        return None
+    if rows.leak_column is not None or rows.contradictions > 0.1:
+        return None
+    return _larger(facts, units_of(facts))
+
+
+def penalty_too_strong(facts: Facts) -> Finding | None:
+    """A penalty keeps the weights so small that the same model without it fits far better."""
+    case = facts.run
+    if case is None or facts.blew_up or not facts.penalised:
+        return None
+    penalties = {n: case.asked.get(n) for n in ("l1", "l2") if case.asked.get(n)}
+    if penalties:
+        trial = facts.trial_with(dict.fromkeys(penalties))
+        name = max(penalties, key=lambda n: penalties[n])
+        if trial is not None and _bare_gain(facts, dict.fromkeys(penalties)) > 0.15:
+            return found(
+                facts,
+                "underfitting",
+                [("penalty", penalties[name], None), ("loss_with_fix", trial.loss, facts.last)],
+                Fix("no-penalty", dict.fromkeys(penalties), {"penalty": name}),
+                key="underfitting.penalty",
+                penalty=name,
+                value=penalties[name],
+            )
+    return None
+
+
+def units_of(facts: Facts) -> tuple[int, ...]:
+    """Hidden layers of a network that has room to spare."""
+    return tuple(max(64, 4 * n) for n in getattr(facts.case.model, "hidden", ())) or (64, 64)
+
+
+def _larger(facts: Facts, units: tuple[int, ...]) -> Finding | None:
+    """Compare the run's training loss with what a larger network reaches on rows it has not seen."""
+    case = facts.run
+    rows = facts.rows
+    if case is None or rows is None or not facts.last > 0.02 * facts.reference:
+        return None
+    if rows.rows < 60 or rows.neighbour_p > 1e-6 or facts.penalised:
+        return None
+    changes: dict[str, Any] = {"hidden": units, "optimizer": "adam", "learning_rate": 0.003}
+    tried: dict[str, Any] = {**changes, "patience": math.inf, "steps": 1500, "epochs": None}
+    tried |= {"batch_size": 64}
+    if not len(facts.validation):
+        tried["validation"] = 0.2
+    trial = facts.trial_with(tried)
+    if trial is None or not math.isfinite(trial.validation):
+        return None
+    if not trial.validation < 0.5 * facts.last:
+        return None
+    if not facts.share(facts.last, trial.validation) > 0.15:
+        return None
+    return found(
+        facts,
+        "underfitting",
+        [
+            ("larger_network", trial.validation, facts.last),
+            ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
+        ],
+        Fix("hidden", changes, {"units": ", ".join(map(str, units)), "rate": 0.003}),
+    )
+
+
+def _bare_gain(facts: Facts, changes: dict[str, Any]) -> float:
+    """What the run without its penalties gains in the bare loss."""
+    from fallline.diagnosis import trials
+    from fallline.diagnosis.case import bare_loss
+
+    case, problem = facts.run, facts.changed_problem(changes)
+    if case is None or case.end is None or problem is None:
+        return math.nan
+    run = trials.from_start(problem, problem.optimizer, seconds=max(facts.clock.left / 3, 0.2))
+    before = bare_loss(problem.objective, case.end["params"], case.end["state"], case.sample)
+    after = bare_loss(problem.objective, run.last["params"], run.last["state"], case.sample)
+    start = facts.chance if math.isfinite(facts.chance) else facts.first
+    return (before - after) / max(start - after, 1e-12)

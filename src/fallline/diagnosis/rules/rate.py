@@ -1,0 +1,168 @@
+"""Rules about the learning rate: too high, too low, decayed too fast, or at the edge, where it is healthy."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline.diagnosis.finding import Fix
+from fallline.diagnosis.rules.base import WORTH, better, falling, found, rounded, stuck
+
+if TYPE_CHECKING:
+    from fallline.diagnosis.facts import Facts
+    from fallline.diagnosis.finding import Finding
+
+LOW = 0.2
+"""What a higher rate must gain; a third of it, where less than a third of the loss is left."""
+
+EDGE = (0.8, 1.3)
+"""Rates, as shares of the largest stable one, between which a run is at the edge of stability."""
+
+
+def learning_rate_too_high(facts: Facts) -> Finding | None:
+    """The run blew up, climbed or hovers high, and a lower rate takes it down."""
+    if facts.steps < 2:
+        return None
+    lower = facts.best_rate(lower=True)
+    if facts.run is None:
+        return _history_alone(facts)
+    if lower is None or not better(facts, lower[1]):
+        return None
+    factor, trial = lower
+    unstable = facts.margin > 0.8
+    signs: list[tuple[Any, ...]] = []
+    if facts.blew_up:
+        signs.append(("blew_up", facts.steps, None, facts.steps))
+    start = max(facts.first, facts.reference)
+    if facts.last > start:
+        signs.append(("ended_above_start", facts.last, start))
+    if facts.lowest < math.inf and facts.share(facts.last, facts.lowest) > WORTH:
+        signs.append(("ended_above_lowest", facts.last, facts.lowest))
+    if unstable:
+        signs.append(("margin", facts.margin, 1.0))
+    if facts.rises > 0.35:
+        signs.append(("rises", facts.rises, 0.35))
+    if facts.cosine < -0.1:
+        signs.append(("cosine", facts.cosine, -0.1))
+    if stuck(facts):
+        signs.append(("loss_against_chance", facts.last, facts.reference))
+    if not signs:
+        return None
+    rate = rounded(factor * facts.plan_rate)
+    key = "diverged" if facts.blew_up or facts.last > start else "oscillating"
+    return found(
+        facts,
+        "learning-rate-too-high",
+        [("loss_at_lower_rate", trial.loss, facts.last), *signs],
+        Fix("learning-rate", {"learning_rate": rate}, {"rate": rate}),
+        key=f"learning-rate-too-high.{key}",
+        rate=facts.plan_rate,
+        gain=facts.gain(trial),
+        step=facts.steps,
+    )
+
+
+def _history_alone(facts: Facts) -> Finding | None:
+    """From the history: it blew up, or ended above its start, while gradients and steps grew."""
+    norms = facts.gradient_norms[np.isfinite(facts.gradient_norms)]
+    grew = float(norms[-5:].max() / max(norms[0], 1e-30)) if len(norms) else math.nan
+    climbed = facts.last > 1.5 * facts.first + 1e-12 and facts.first > 0
+    turning = facts.cosine < -0.1 or facts.rises > 0.35
+    if not ((facts.blew_up and grew > 10) or (climbed and (grew > 2 or turning))):
+        return None
+    rate = rounded(0.1 * facts.rate) if math.isfinite(facts.rate) else math.nan
+    changes = {"learning_rate": rate} if math.isfinite(rate) else {}
+    return found(
+        facts,
+        "learning-rate-too-high",
+        [("ended_above_start", facts.last, facts.first), ("gradient_grew", grew, 10.0)],
+        Fix("learning-rate", changes, {"rate": rate}),
+        key="learning-rate-too-high.diverged",
+        rate=facts.rate,
+        gain=1.0,
+        step=facts.steps,
+    )
+
+
+def learning_rate_too_low(facts: Facts) -> Finding | None:
+    """The run was still on its way, step after step in one direction, and a higher rate gets further."""
+    higher = facts.best_rate(lower=False)
+    if facts.blew_up or higher is None or facts.case.ended == "gradient":
+        return None
+    # Half-way measures are not worth it: any rate has one that ends a little lower.
+    if not better(facts, higher[1], LOW):
+        return None
+    factor, trial = higher
+    signs: list[tuple[Any, ...]] = []
+    if falling(facts):
+        signs.append(("still_falling", facts.trend.per_step * facts.steps, 0.0))
+    if facts.cosine > 0.2:
+        signs.append(("cosine", facts.cosine, 0.2))
+    if facts.margin < 0.3:
+        signs.append(("margin", facts.margin, 1.0))
+    moved = _moved(facts)
+    if moved < 1e-5:
+        signs.append(("update_ratio", moved, 1e-5))
+    if not signs:
+        return None
+    rate = rounded(factor * facts.plan_rate)
+    return found(
+        facts,
+        "learning-rate-too-low",
+        [("loss_at_higher_rate", trial.loss, facts.last), *signs],
+        Fix("learning-rate", {"learning_rate": rate}, {"rate": rate}),
+        rate=facts.plan_rate,
+        gain=facts.gain(trial),
+    )
+
+
+def _moved(facts: Facts) -> float:
+    """The median length of a step over the length of the parameters."""
+    steps, sizes = facts.column("update_norm"), facts.column("parameter_norm")
+    fine = np.isfinite(steps) & (sizes > 0)
+    return float(np.median(steps[fine] / sizes[fine])) if fine.any() else math.nan
+
+
+def decay_too_fast(facts: Facts) -> Finding | None:
+    """The rate was as good as gone long before the end, and without the decay the run gets further."""
+    rates = facts.rates
+    if facts.blew_up or facts.steps < 20 or not np.isfinite(rates).all() or not rates.max() > 0:
+        return None
+    low = np.flatnonzero(rates < 0.05 * rates.max())
+    begun = int(low[0]) if len(low) else facts.steps
+    # A schedule may end low; it must not have been low for most of the run.
+    if begun > 0.5 * facts.steps or rates[-1] > 0.05 * rates.max() or begun == 0:
+        return None
+    trial = facts.trial_with({"schedule": "constant"})
+    if not better(facts, trial, WORTH / 2):
+        return None
+    assert trial is not None
+    return found(
+        facts,
+        "decay-too-fast",
+        [
+            ("rate_left", float(rates[-1] / rates.max()), 0.05),
+            ("rate_gone_at", begun, None, begun + 1),
+            ("loss_with_fix", trial.loss, facts.last),
+        ],
+        Fix("schedule-constant", {"schedule": "constant"}, {"rate": facts.plan_rate}),
+        step=begun + 1,
+        share=begun / facts.steps,
+    )
+
+
+def edge_of_stability(facts: Facts) -> Finding | None:
+    """At full batch, the curvature hovers where the rate is just stable, and the loss falls all the same."""
+    full = facts.case.steps_per_epoch == 1
+    if not full or facts.blew_up or not EDGE[0] < facts.margin < EDGE[1]:
+        return None
+    if not (facts.rises > 0.02 and facts.last < facts.first):
+        return None
+    return found(
+        facts,
+        "edge-of-stability",
+        [("margin", facts.margin, 1.0), ("rises", facts.rises, None)],
+        margin=facts.margin,
+    )

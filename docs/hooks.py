@@ -1,7 +1,8 @@
-"""What the documentation's build does beside MkDocs: formulas, and the page of commands.
+"""What the documentation's build does beside MkDocs: formulas, the page of commands, the doctor's findings.
 
 Formulas become MathML while the site is built, so that a page needs no script to show them and
-nothing from elsewhere. The page of commands is written from the commands themselves.
+nothing from elsewhere. The page of commands is written from the commands themselves, the table of findings
+from the rules' own words.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from latex2mathml.converter import convert
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 _COMMAND = re.compile(r"^<!-- command: ([\w-]+) -->$", re.MULTILINE)
+FINDINGS = "<!-- findings -->"
 _STYLE = re.compile(r"\[/?[a-z ]+\]")
 _UNTYPED = re.compile(r" *\(<code>(<[^>]*>)*Any(</[^>]*>)*</code>\)")
 # What latex2mathml would set otherwise: sizes of fractions, bars, the space after a name.
@@ -26,6 +28,8 @@ _SPELLING = {
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the description of a command in the place of its mark."""
+    if FINDINGS in markdown:
+        markdown = markdown.replace(FINDINGS, findings())
     return _COMMAND.sub(lambda match: command(match[1]), markdown)
 
 
@@ -72,6 +76,22 @@ def command(name: str) -> str:
             lines.append(f"| {names} | {cell(option.help)} | {default(option)} |")
         lines += [""]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
+
+
+def findings() -> str:
+    """All that the doctor may find, in Markdown: the name, when it is said, and where the rule comes from."""
+    from fallline.diagnosis.finding import BENIGN
+    from fallline.diagnosis.rules.base import SOURCES
+    from fallline.diagnosis.words import en
+
+    lines: list[str] = []
+    for heading, benign in (("Complaints", False), ("Without complaint", True)):
+        lines += [f"### {heading}", "", "| name | is said when | source |", "|---|---|---|"]
+        for name, source in SOURCES.items():
+            if (name in BENIGN) == benign:
+                lines.append(f"| `{name}` | {cell(en.RULES[name])} | {cell(source)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def default(option: Any) -> str:

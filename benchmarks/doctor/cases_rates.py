@@ -138,7 +138,8 @@ def patients() -> list[Patient]:
         made.append(sick("learning-rate-too-low", base, optimizer, i, factor, factor=factor))
     for i, (base, optimizer, size, factor) in enumerate(SMALL):
         # At this rate the noise sets where it ends, so a lower rate would help as well.
-        also = ("noise-floor", "learning-rate-too-high")
+        # What is too noisy for its batches also throws ReLU units out of reach.
+        also = ("noise-floor", "learning-rate-too-high", "dead-units")
         common = {"factor": factor}
         case = sick(
             "batch-too-small", base, optimizer, i, size, also=also, common=common, batch_size=size
@@ -154,7 +155,7 @@ def patients() -> list[Patient]:
         )
     for i, (base, optimizer, factor, size) in enumerate(FLOOR):
         # The noise is that of the batch, and falls with the rate.
-        also = ("batch-too-small", "learning-rate-too-high")
+        also = ("batch-too-small", "learning-rate-too-high", "dead-units")
         common = {
             "factor": factor,
             "batch_size": size,

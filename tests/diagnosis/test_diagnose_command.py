@@ -144,6 +144,9 @@ def test_the_figure(sick, home, monkeypatch):
         "with the fix",
     ]
     assert any("Proven" in t.get_text() for t in ax.texts)
+    mended = found.findings[0].apply()
+    assert isinstance(mended, FitConfig)
+    assert mended.learning_rate < 5
     assert ax.get_yscale() == "log"
     plt.close("all")
 
@@ -208,6 +211,21 @@ def test_a_run_from_its_folder_is_posed_as_it_was_trained(sick, home, monkeypatc
     assert int(case.end["step"]) == case.run.steps
 
 
+def test_a_table_given_in_memory_is_handed_over_again(home, tmp_path):
+    table = pl.read_csv(home / "t.csv")
+    options = {"model": "linear", "optimizer": "sgd", "batch_size": 32, "epochs": 8}
+    fitted = fallline.fit(table, "y", out=tmp_path / "run", **options)
+    assert case_of(fitted)[0].asked
+    assert case_of(tmp_path / "run")[1] == "data_in_memory"
+    case, remark = case_of(tmp_path / "run", data=table)
+    assert remark == ""
+    np.testing.assert_array_equal(case.again({}).history.loss, case.history.loss)
+    # There is no command for it; the rate that was found stays.
+    assert case.command({"batch_size": 8}) == ""
+    assert case.changed({"batch_size": 8}).learning_rate == fitted.run.learning_rate
+    assert case_of(tmp_path / "run", data=table.head(100))[1] == "data_changed"
+
+
 def config_asked(run, monkeypatch, line: str) -> FitConfig:
     """What a command line asks for; nothing is trained."""
 
@@ -252,7 +270,7 @@ def test_changes_are_options(sick, home, monkeypatch):
     assert isinstance(case, TableCase)
 
     def new(**changes):
-        return case.changed(changes, None)
+        return case.changed(changes)
 
     assert new(learning_rate=0.1).learning_rate == 0.1
     assert new(schedule=("cosine", 300)).schedule == "cosine"
@@ -268,10 +286,10 @@ def test_changes_are_options(sick, home, monkeypatch):
     assert column_of(case.fitted.encoder, names.index("kind=v")) == "kind"
     assert new(drop=names.index("kind=u")).drop == ("kind",)
     assert case.again({"drop": names.index("kind=u"), "epochs": 1}).model.inputs == len(names) - 2
-    assert case.changed({"learning_rate": 0.1})["data"][0].shape[1] == len(names)
+    assert case.changed({"learning_rate": 0.1}, case.asked)["data"][0].shape[1] == len(names)
     for changes in ({"params": {}}, {"standardize": "inputs"}, {"steps": 3}):
         with pytest.raises(FalllineError, match="fallline fit"):
-            case.changed(changes, None)
+            case.changed(changes)
         assert case.command(changes) == ""
 
 

@@ -167,7 +167,9 @@ def test_places_and_gradients_of_functions(name, run):
 
 
 def test_a_minimum_is_a_minimum():
-    found = diagnose(descend(lambda p: p["x"] ** 2 + 3 * p["y"] ** 2, 1.0, 1.0, SGD(0.1)), **PATIENT)
+    found = diagnose(
+        descend(lambda p: p["x"] ** 2 + 3 * p["y"] ** 2, 1.0, 1.0, SGD(0.1)), **PATIENT
+    )
     assert found.healthy
     assert found.findings[0].name == "converged"
 

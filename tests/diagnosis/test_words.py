@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import re
 import string
 from pathlib import Path
@@ -136,6 +137,16 @@ def test_a_finding_in_words(lang):
     assert "1,200" in said[-1]
     assert finding.complaint
     assert finding.name not in BENIGN
+
+
+def test_the_documentation_lists_every_finding():
+    place = HOUSE.parents[2] / "docs" / "hooks.py"
+    spec = importlib.util.spec_from_file_location("hooks", place)
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    page = hooks.on_page_markdown(hooks.FINDINGS)
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == set(NAMES)
+    assert hooks.FINDINGS in (place.parent / "reference" / "diagnosis.md").read_text()
 
 
 def test_numbers_in_sentences():

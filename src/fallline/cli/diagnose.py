@@ -143,11 +143,15 @@ def closing(fitted: TableRun, out: Console) -> None:
     from fallline.jobs.table_case import TableCase
 
     found = examine(TableCase(fitted, measure=False), measure=False)
-    sentence, (mark, style) = str(found.findings[0]), mark_of(found)
+    first, (mark, style) = found.findings[0], mark_of(found)
     score, baseline = fitted.result["value"], fitted.result["baseline"]
+    sentence = str(first)
     if found.healthy and score is not None and score <= baseline:
-        # A level loss alone does not tell a run that is done from one that never began.
+        # A level loss alone does not tell a run that is done from one that never began,
         sentence, mark, style = words.say(found.lang, "labels", "nothing_learned"), "?", UNSURE
+    elif found.healthy and first.name not in ("healthy", "unknown"):
+        # nor what kind of place it rests in.
+        sentence = words.say(found.lang, "labels", "nothing_wrong")
     out.print(Text.assemble((f"{mark} ", style), sentence), soft_wrap=True)
     if style != WELL and fitted.folder is not None:
         command = f"fallline diagnose {fitted.folder}"

@@ -139,9 +139,8 @@ class Run:
         last: parameters, untrained state, the optimizer and what it remembers at the very end, by the names
             that `fallline.train` takes, so that ``train(..., **run.last)`` goes on with other data.
         precision: "float32", "float64", or "bfloat16" for the layers' products.
-        asked: the arguments of the call, by which ``fallline.train(**run.asked)`` repeats it and
-            `fallline.diagnose` tries changes; they hold the data, so they are left behind when a run is pickled.
-            None where they are not known.
+        asked: the arguments of the call: ``fallline.train(**run.asked)`` repeats it, and `fallline.diagnose`
+            tries changes. They hold the data, so they are left behind when a run is pickled. None if unknown.
     """
 
     params: PyTree

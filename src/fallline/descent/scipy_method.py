@@ -78,7 +78,9 @@ def scipy_method(optimizer: Optimizer | str | None = None, **options: Any) -> Ca
             # scipy's users know that their functions are plain Python.
             warnings.filterwarnings("ignore", message="JAX cannot trace")
             found = minimize(fun, np.asarray(x0, float), optimizer, args=args, **asked)
-        fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "asked"}
+        fields = {
+            f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "asked"
+        }
         result = OptimizeResult(fields)
         result.x = np.asarray(found.x, float)
         result.jac = np.asarray(found.jac, float)

@@ -165,6 +165,7 @@ class RunCase(Case):
         return jax.device_put(rows).take(jax.device_put(chosen.astype(np.int32)), None)
 
     def activity(self, at: str = "end") -> list[LayerActivity] | None:
+        """See `Case.activity`: by one forward pass over the sample."""
         from fallline.diagnosis import flow
 
         found = self.at(at) if self.model is not None else None
@@ -183,6 +184,7 @@ class RunCase(Case):
         return float(_norm_at(params, self.problem.objective, state, self.sample))
 
     def sharpness(self) -> Sharpness | None:
+        """See `Case.sharpness`: by some Hessian-vector products over the sample."""
         from fallline.diagnosis import curvature
 
         if self.end is None or self.problem is None:
@@ -194,15 +196,17 @@ class RunCase(Case):
         )
 
     def changed(self, changes: Mapping[str, Any], config: Any = None) -> dict[str, Any]:
+        """The arguments of `fallline.train` with changes made in them."""
         asked = self.asked if config is None else config
         if not asked:
             raise FalllineError(
-                "This run no longer knows what it was asked for (it was pickled, perhaps); give the arguments "
-                "of fallline.train as config=."
+                "This run no longer knows what it was asked for (it was pickled, perhaps); give the "
+                "arguments of fallline.train as config=."
             )
         return changing.changed(asked, changes, self.run.learning_rate)
 
     def again(self, changes: Mapping[str, Any]) -> Run | None:
+        """See `Case.again`."""
         if not self.asked:
             return None
         from fallline.descent.train import train

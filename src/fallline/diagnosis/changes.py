@@ -7,7 +7,7 @@
 | ``optimizer`` | another optimizer by name, at the rate that goes with it |
 | ``momentum``, ``epsilon`` | of the optimizer |
 | ``clip_norm`` | the limit of every clipping wrapper; None takes them away |
-| ``batch_size``, ``epochs``, ``steps``, ``patience``, ``min_improvement``, ``l1``, ``l2`` | as in `fallline.train` |
+| ``batch_size``, ``epochs``, ``patience``, ``l1``, ``l2`` and their like | as in `fallline.train` |
 | ``init``, ``activation``, ``hidden`` | of a network; the parameters are drawn anew |
 | ``standardize`` | "inputs" or "target": mean 0 and standard deviation 1 |
 | ``drop`` | the index of a column to leave out |
@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from fallline import sparse
 from fallline.descent.problem import initial_rate
 from fallline.errors import FalllineError
 from fallline.models import MLP, Linear
-from fallline.optimizers import Adam, ClipByGlobalNorm, Momentum
+from fallline.optimizers import SGD, Adam, ClipByGlobalNorm, Momentum
 from fallline.optimizers import by_name as optimizer_by_name
 from fallline.optimizers.transforms import ClipByNorm, ClipByValue, Transform
 from fallline.schedules import CosineDecay
@@ -101,10 +102,8 @@ def changed(
             optimizer = optimizer.with_rate(_schedule(float(initial_rate(optimizer)), value))
         elif name == "clip_norm":
             optimizer = clipped(optimizer, value)
-        elif name == "momentum":
-            optimizer = innermost(optimizer, lambda o: _with_momentum(o, value))
-        elif name == "epsilon":
-            optimizer = innermost(optimizer, lambda o: dataclasses.replace(o, epsilon=value))
+        elif name in ("momentum", "epsilon"):
+            optimizer = innermost(optimizer, functools.partial(_with, name=name, value=value))
         elif name != "learning_rate":
             raise FalllineError(f"There is no setting called {name!r} to change.")
     if "learning_rate" in changes:
@@ -157,16 +156,22 @@ def clipped(optimizer: Any, limit: float | None) -> Any:
         return ClipByGlobalNorm(optimizer, limit)
     if not isinstance(optimizer, Transform):
         return optimizer
-    inner = clipped(optimizer.optimizer, limit) if clip_of(optimizer.optimizer) else optimizer.optimizer
+    inner = (
+        clipped(optimizer.optimizer, limit) if clip_of(optimizer.optimizer) else optimizer.optimizer
+    )
     if isinstance(optimizer, CLIPS):
-        return inner if limit is None else dataclasses.replace(optimizer, optimizer=inner, limit=limit)
+        return (
+            inner if limit is None else dataclasses.replace(optimizer, optimizer=inner, limit=limit)
+        )
     return dataclasses.replace(optimizer, optimizer=inner)  # pyright: ignore
 
 
-def _with_momentum(optimizer: Any, momentum: float) -> Any:
-    if any(f.name == "momentum" for f in dataclasses.fields(optimizer)):
-        return dataclasses.replace(optimizer, momentum=momentum)
-    return Momentum(optimizer.learning_rate, momentum)
+def _with(optimizer: Any, name: str, value: float) -> Any:
+    if name == "momentum" and isinstance(optimizer, SGD):
+        return Momentum(optimizer.learning_rate, value)
+    if all(field.name != name for field in dataclasses.fields(optimizer)):
+        raise FalllineError(f"{type(optimizer).__name__} has no {name} to change.")
+    return dataclasses.replace(optimizer, **{name: value})
 
 
 def rebuilt(model: Any, **changes: Any) -> Any:
@@ -182,7 +187,7 @@ def rebuilt(model: Any, **changes: Any) -> Any:
         return MLP(model.inputs, changes["hidden"], model.outputs)
     if not isinstance(model, MLP):
         raise FalllineError(f"{type(model).__name__} has no {', '.join(changes)} to change.")
-    fields = {
+    fields: dict[str, Any] = {
         "hidden": model.hidden,
         "activation": model.activation,
         "batch_norm": model.batch_norm,
@@ -193,7 +198,7 @@ def rebuilt(model: Any, **changes: Any) -> Any:
 
 
 def standardized(arguments: dict[str, Any], part: str) -> dict[str, Any]:
-    """The arguments with inputs or target brought to mean 0 and standard deviation 1, by the training rows."""
+    """The arguments with inputs or target at mean 0 and standard deviation 1, by the training rows."""
     place = 0 if part == "inputs" else 1
     values = arguments["data"][place]
     if sparse.is_sparse(values) or sparse.is_rows(values):

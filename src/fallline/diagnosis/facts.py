@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 from fallline import sparse
+from fallline.diagnosis import changes as changing
 from fallline.diagnosis import flow, noise, slope, trials
 from fallline.diagnosis import rows as checks
-from fallline.diagnosis import changes as changing
 from fallline.diagnosis.case import Case, RunCase, problem_of
 from fallline.errors import FalllineError
 from fallline.optimizers import SGD, Momentum
@@ -52,7 +52,9 @@ class Facts:
         clock: the time limit of all measurements.
     """
 
-    def __init__(self, case: Case, *, measure: bool = True, clock: trials.Clock | None = None) -> None:
+    def __init__(
+        self, case: Case, *, measure: bool = True, clock: trials.Clock | None = None
+    ) -> None:
         self.case = case
         self.measure = measure
         self.clock = clock or trials.Clock(5.0)
@@ -86,7 +88,9 @@ class Facts:
     @functools.cached_property
     def outcome(self) -> Outcome:
         """How low the run came."""
-        return trials.outcome_of(self.case.history, "non-finite" if self.blew_up else self.case.ended)
+        return trials.outcome_of(
+            self.case.history, "non-finite" if self.blew_up else self.case.ended
+        )
 
     @property
     def last(self) -> float:
@@ -171,7 +175,8 @@ class Facts:
         """On which share of the steps the gradient was longer than its limit."""
         if self.clip is None:
             return math.nan
-        return float(np.mean(self.gradient_norms > self.clip))
+        known = self.gradient_norms[np.isfinite(self.gradient_norms)]
+        return float(np.mean(known > self.clip)) if len(known) else math.nan
 
     @functools.cached_property
     def validation(self) -> np.ndarray:
@@ -221,7 +226,12 @@ class Facts:
     def rows(self) -> RowFacts | None:
         """What the rows say by themselves."""
         case = self.case
-        if not self.measure or not isinstance(case, RunCase) or not case.asked or self.own_objective:
+        if (
+            not self.measure
+            or not isinstance(case, RunCase)
+            or not case.asked
+            or self.own_objective
+        ):
             return None
         data = case.problem.data if case.problem else None
         if data is None or sparse.is_rows(data.x):
@@ -236,7 +246,9 @@ class Facts:
     def chance(self) -> float:
         """The loss of the best constant prediction; NaN where it is not known."""
         case = self.case
-        if not isinstance(case, RunCase) or case.problem is None or case.model is None:
+        if not self.measure or not isinstance(case, RunCase):
+            return math.nan
+        if case.problem is None or case.model is None:
             return math.nan
         y = case.problem.data.y
         outputs = case.model.outputs
@@ -265,7 +277,7 @@ class Facts:
         return self.share(base.loss, trial.loss)
 
     def share(self, before: float, after: float) -> float:
-        """How much further down ``after`` is than ``before``, as a share of its whole fall from the reference.
+        """How much further down ``after`` is than ``before``, as a share of its fall from the reference.
 
         A fall from above the reference does not count, nor one of less than a hundredth of it.
         """
@@ -539,7 +551,7 @@ class Facts:
 
     @functools.cached_property
     def floor_gain(self) -> float:
-        """What a tenth of the rate gains within some steps over the same rate, as a share of the whole fall."""
+        """What a tenth of the rate gains within some steps over the same rate, as a share of the fall."""
         same, low = self.onward_same, self.onward_low
         if same is None or low is None:
             return math.nan

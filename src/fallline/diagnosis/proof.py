@@ -38,7 +38,8 @@ class Proof:
     Attributes:
         helped: did the run end clearly better with it?
         quantity: what was compared: "training_loss", "validation_loss", "last_validation_loss",
-            "mean_training_loss" over all steps, or "share_left", the loss as a share of what the best constant prediction costs.
+            "mean_training_loss" over all steps, or "share_left", the loss as a share of what the best
+            constant prediction costs.
         before: its value without the fix; infinite if the run blew up.
         after: its value with the fix.
         history: with the fix.

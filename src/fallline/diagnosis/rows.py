@@ -12,7 +12,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
@@ -309,6 +308,8 @@ def _neighbours(
     z: np.ndarray, goals: np.ndarray, generator: np.random.Generator, *, classes: bool
 ) -> dict[str, float]:
     """Do the nearest rows tell a row's target? Against permutations of the targets."""
+    from scipy import special
+
     n = len(z)
     size = np.sum(z**2, axis=1)
     apart = size[:, None] + size - 2 * (z @ z.T)
@@ -350,6 +351,8 @@ def _linear(left: np.ndarray, outputs: np.ndarray, *, ranked: bool) -> dict[str,
 
 def _pillai(inputs: np.ndarray, outputs: np.ndarray) -> tuple[float, float]:
     """Mean squared canonical correlation, adjusted, and the p-value of Pillai's trace."""
+    from scipy import special
+
     basis, size, _ = np.linalg.svd(outputs, full_matrices=False)
     basis = basis[:, size > 1e-9 * size[0]]
     n, q, k = len(inputs), inputs.shape[1], basis.shape[1]

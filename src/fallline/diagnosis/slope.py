@@ -12,7 +12,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage, special
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -87,6 +86,8 @@ def loss_slope(losses: Any, *, blocks: int = 10) -> Slope:
     Returns:
         The slope; the interval is infinite with fewer than three finite steps.
     """
+    from scipy import special
+
     values = np.asarray(losses, np.float64).ravel()
     steps = np.flatnonzero(np.isfinite(values)).astype(np.float64)
     values = values[np.isfinite(values)]
@@ -168,6 +169,8 @@ def spikes(losses: Any) -> int:
     Far: 10 robust standard deviations (1.4826 times the median distance from the median) above the median
     of the last 50 steps, and 10 % above it at the least. A loss that goes on rising has no spikes.
     """
+    from scipy import ndimage
+
     values = np.asarray(losses, np.float64).ravel()
     values = values[np.isfinite(values)]
     if values.size < 3:

@@ -84,9 +84,7 @@ class Clock:
         return self.seconds - (time.perf_counter() - self._began)
 
 
-def from_start(
-    problem: Problem, optimizer: Any, *, params: Any = None, seconds: float
-) -> Run:
+def from_start(problem: Problem, optimizer: Any, *, params: Any = None, seconds: float) -> Run:
     """The run again with another optimizer or another start.
 
     Args:
@@ -128,9 +126,7 @@ def from_end(
     )
 
 
-_EMPTY = History(
-    dict.fromkeys(STEP_FIELDS, np.zeros(0)), dict.fromkeys(EPOCH_FIELDS, np.zeros(0))
-)
+_EMPTY = History(dict.fromkeys(STEP_FIELDS, np.zeros(0)), dict.fromkeys(EPOCH_FIELDS, np.zeros(0)))
 
 
 def share_rows(problem: Problem, other: Problem) -> None:

@@ -20,7 +20,7 @@ from jax.flatten_util import ravel_pytree
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from jaxtyping import Array, Float, PyTree
 
@@ -147,7 +147,7 @@ def eigenvalues(
 
 
 @contextlib.contextmanager
-def twice_differentiable() -> Iterator[None]:
+def twice_differentiable() -> Generator[None]:
     """Say in a sentence that a function's own derivative rule stands in the way of a second derivative.
 
     Raises:

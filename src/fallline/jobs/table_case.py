@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 PLAIN = ("batch_size", "epochs", "l1", "l2", "clip_norm", "init", "activation", "seed")
 """Changes that a `FitConfig` knows by the same name."""
 
-ARGUMENTS: Any = object()
-
 
 class TableCase(RunCase):
     """A run of ``fallline fit``, whose fixes are options of the command.
@@ -73,21 +71,18 @@ class TableCase(RunCase):
             return super().column_name(column)
         return names[column]
 
-    def changed(self, changes: Mapping[str, Any], config: Any = ARGUMENTS) -> Any:
-        """A configuration with changes made in it.
-
-        Args:
-            changes: see `fallline.diagnosis.changes`.
-            config: a `FitConfig`, None for this run's; or arguments of `fallline.train`, this run's if
-                it is left out.
-        """
-        if config is ARGUMENTS or isinstance(config, dict):
-            return super().changed(changes, None if config is ARGUMENTS else config)
+    def changed(self, changes: Mapping[str, Any], config: Any = None) -> Any:
+        """The config, or arguments of `fallline.train` if such are given, with changes made in it."""
+        if isinstance(config, dict):
+            return super().changed(changes, config)
         return self._config(changes, config or self.config)
 
     def _config(self, changes: Mapping[str, Any], config: FitConfig) -> FitConfig:
-        # The fix is for the model that was diagnosed, not for the other one.
+        # The fix is for the model that was diagnosed, at the rate that was found for it: with it and without
+        # it, the runs differ in nothing else.
         new: dict[str, Any] = {"model": self.name if config.model == "auto" else config.model}
+        if config.learning_rate == "auto":
+            new["learning_rate"] = float(self.run.learning_rate)
         optimizer, numbers = config.optimizer, dict(config.hyperparameters)
         for name, value in changes.items():
             if name in PLAIN:
@@ -136,7 +131,7 @@ class TableCase(RunCase):
         try:
             config = self._config(changes, self.config)
         except FalllineError:
-            return super().again(changes)
+            return train(**super().changed(changes, self.asked))
         if "drop" in changes:
             rows = _without(rows, config.drop[-1])
         name = config.model if config.model != "auto" else self.name

@@ -32,13 +32,11 @@ NAMES = tuple(SOURCES)
 """All names that a finding may have."""
 
 
-def _rate_or_batch(facts: Facts) -> Finding | None:
-    """Too few steps or too short ones: whichever explains more."""
-    low = rate.learning_rate_too_low(facts)
-    wasteful = noise.batch_wasteful(facts)
-    if low is None or wasteful is None:
-        return low or wasteful
-    return low if low.numbers["gain"] > wasteful.numbers["gain"] else wasteful
+def _rate_or_batch(facts: Facts) -> list[Finding]:
+    """Too short steps or too few: whichever explains more, both if they explain about as much."""
+    said = [f for f in (rate.learning_rate_too_low(facts), noise.batch_wasteful(facts)) if f]
+    said.sort(key=lambda finding: -finding.numbers["gain"])
+    return [f for f in said if f.numbers["gain"] > 0.6 * said[0].numbers["gain"]]
 
 
 def _high_or_floor(facts: Facts) -> list[Finding]:

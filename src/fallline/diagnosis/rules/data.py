@@ -1,4 +1,4 @@
-"""Rules about the data: before any descent, is there something to learn, and can it be learned as it stands?"""
+"""Rules about the data: is there something to learn, and can it be learned as it stands?"""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def shuffled_labels(facts: Facts) -> Finding | None:
 
 
 def unscaled_inputs(facts: Facts) -> Finding | None:
-    """Columns of very different sizes, or far from 0, and standardised ones bring the same run further down."""
+    """Columns of very different sizes, or far from 0, and standardised ones bring the run further down."""
     rows = facts.rows
     if rows is None or rows.columns < 1 or rows.target_constant:
         return None

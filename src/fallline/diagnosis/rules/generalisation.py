@@ -18,43 +18,40 @@ if TYPE_CHECKING:
 def overfitting(facts: Facts) -> Finding | None:
     """The validation loss turned and rose for good while the training loss went on falling."""
     held, training = facts.validation, facts.training
-    if facts.blew_up or len(held) < 4 or len(training) != len(held):
+    # Where patience ended the run, the best parameters were kept in time.
+    if (
+        facts.blew_up
+        or facts.case.ended == "patience"
+        or len(held) < 4
+        or len(training) != len(held)
+    ):
         return None
-    smooth = _smooth(held)
-    best = int(np.argmin(smooth))
+    best = int(np.argmin(held))
+    level, end = float(held[best]), float(np.mean(held[-max(1, len(held) // 10) :]))
     start = facts.chance if math.isfinite(facts.chance) else float(held[0])
-    fall = start - float(smooth[best])
-    rise = float(smooth[-1] - smooth[best])
-    level = abs(float(smooth[best]))
-    if best > 0.8 * len(held) or not rise > max(0.2 * level, 0.08 * fall):
+    fall, rise = start - level, end - level
+    if best > 0.8 * len(held) or not rise > max(0.2 * abs(level), 0.08 * fall):
         return None
     # By how much validation losses jump from epoch to epoch.
-    jump = float(np.median(np.abs(np.diff(held)))) if len(held) > 2 else 0.0
-    if rise < 3 * jump or not training[-1] < training[best]:
+    jump = float(np.median(np.abs(np.diff(held))))
+    if rise < 4 * jump or not training[-1] < training[best]:
         return None
-    gap = float(smooth[-1] - training[-1])
-    if not gap > 0.1 * max(fall, 0.0):
+    if not end - training[-1] > 0.1 * max(fall, 0.0):
         return None
     patience = max(5, min(20, len(held) // 5))
     return found(
         facts,
         "overfitting",
         [
-            ("validation_end", float(smooth[-1]), float(smooth[best])),
+            ("validation_end", end, level),
             ("validation_best_at", best + 1, len(held)),
             ("training_end", float(training[-1]), float(training[best])),
         ],
         Fix("patience", {"patience": patience}, {"patience": patience}),
         Fix("l2", {"l2": 0.01}, {"l2": 0.01}),
         epoch=best + 1,
-        rise=rise / max(abs(float(smooth[best])), 1e-12),
+        rise=rise / max(abs(level), 1e-12),
     )
-
-
-def _smooth(values: np.ndarray) -> np.ndarray:
-    width = max(1, len(values) // 20)
-    padded = np.pad(values, (width // 2, width - 1 - width // 2), mode="edge")
-    return np.convolve(padded, np.full(width, 1 / width), mode="valid")
 
 
 def underfitting(facts: Facts) -> Finding | None:
@@ -72,7 +69,7 @@ def penalty_too_strong(facts: Facts) -> Finding | None:
     case = facts.run
     if case is None or facts.blew_up or not facts.penalised:
         return None
-    penalties = {n: case.asked.get(n) for n in ("l1", "l2") if case.asked.get(n)}
+    penalties: dict[str, Any] = {n: case.asked[n] for n in ("l1", "l2") if case.asked.get(n)}
     if penalties:
         trial = facts.trial_with(dict.fromkeys(penalties))
         name = max(penalties, key=lambda n: penalties[n])
@@ -102,7 +99,7 @@ def _larger(facts: Facts, units: tuple[int, ...]) -> Finding | None:
         return None
     if rows.rows < 60 or rows.neighbour_p > 1e-6 or facts.penalised:
         return None
-    changes: dict[str, Any] = {"hidden": units, "optimizer": "adam", "learning_rate": 0.003}
+    changes: dict[str, Any] = {"hidden": units, "optimizer": "adam", "learning_rate": 0.01}
     tried: dict[str, Any] = {**changes, "patience": math.inf, "steps": 1500, "epochs": None}
     tried |= {"batch_size": 64}
     if not len(facts.validation):
@@ -121,7 +118,7 @@ def _larger(facts: Facts, units: tuple[int, ...]) -> Finding | None:
             ("larger_network", trial.validation, facts.last),
             ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
         ],
-        Fix("hidden", changes, {"units": ", ".join(map(str, units)), "rate": 0.003}),
+        Fix("hidden", changes, {"units": ", ".join(map(str, units)), "rate": 0.01}),
     )
 
 

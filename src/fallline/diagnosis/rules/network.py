@@ -21,8 +21,8 @@ TOO_LARGE, TOO_SMALL = 3.0, 0.15
 VANISHING, EXPLODING = 1e-3, 70.0
 """Bounds on the ratio of the first layer's gradient to the last one's, before the first step."""
 
-FADED = 0.01
-"""What may be left of the rows' differences behind the last hidden layer, as a share of those behind the first."""
+FADED, GROWN = 0.01, 30.0
+"""Bounds on what the rows' differences become from the first hidden layer to the last."""
 
 DEAD = 0.5
 """Share of a layer's units that may be silent on every row."""
@@ -156,7 +156,8 @@ def exploding_gradients(facts: Facts) -> Finding | None:
     total = math.sqrt(sum(v * v for v in facts.early_gradients.values()))
     later = facts.gradient_norms[np.isfinite(facts.gradient_norms)]
     burst = float(later.max() / np.median(later)) if len(later) else math.nan
-    grows = ratio > EXPLODING or not math.isfinite(total)
+    signal = flow.signal_spread(facts.early_activity)
+    grows = ratio > EXPLODING or signal > GROWN or not math.isfinite(total)
     if not grows and not (total > 1e3 and facts.start_loss > 3 * facts.chance):
         return None
     trial = restarted(facts)
@@ -168,6 +169,7 @@ def exploding_gradients(facts: Facts) -> Finding | None:
         "exploding-gradients",
         [
             ("gradient_ratio_start", ratio, EXPLODING, 1),
+            ("spread_start", signal, GROWN),
             ("gradient_start", total, None, 1),
             ("gradient_burst", burst, 100.0),
             *_with_fix(facts, trial),

@@ -1,4 +1,4 @@
-"""Rules about the gradient's noise: a floor that only smaller steps get below, batches too small or too large."""
+"""Rules about the gradient's noise: a floor that smaller steps get below, batches too small or too large."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from fallline.diagnosis.finding import Fix
-from fallline.diagnosis.rules.base import FEW, WORTH, better, falling, found, stuck
+from fallline.diagnosis.rules.base import WORTH, better, falling, found, stuck
 
 if TYPE_CHECKING:
     from fallline.diagnosis.facts import Facts
     from fallline.diagnosis.finding import Finding
 
-FLOOR = 0.1
+FLOOR = 0.08
 """What a tenth of the rate must gain within some steps, as a share of the whole fall."""
 
 
@@ -24,7 +24,7 @@ def at_floor(facts: Facts) -> bool:
     same, low = facts.onward_same, facts.onward_low
     if same is None or low is None:
         return False
-    many = 0 < low.loss < 0.7 * same.loss and facts.floor_gain > FLOOR / FEW
+    many = 0 < low.loss < 0.7 * same.loss and facts.floor_gain > 0.3 * FLOOR
     return facts.floor_gain > FLOOR or many
 
 
@@ -73,7 +73,11 @@ def batch_too_small(facts: Facts) -> Finding | None:
     return found(
         facts,
         "batch-too-small",
-        [("noise_scale", noise.scale, size), *_signs(facts), ("loss_with_fix", trial.loss, facts.last)],
+        [
+            ("noise_scale", noise.scale, size),
+            *_signs(facts),
+            ("loss_with_fix", trial.loss, facts.last),
+        ],
         Fix("batch-size", {"batch_size": larger}, {"size": larger}),
         size=size,
         scale=noise.scale,

@@ -47,11 +47,11 @@ def response(facts: Facts) -> float:
 def bends(facts: Facts, curvature: float) -> bool:
     """Would this curvature, over a distance as long as the parameters, change the loss noticeably?"""
     scale = max(abs(facts.last), abs(facts.reference), 1e-12)
-    return curvature * _size(facts) ** 2 > 0.02 * scale
+    return curvature * _size(facts) ** 2 > 0.05 * scale
 
 
 def around(facts: Facts) -> tuple[float, float]:
-    """How far the loss rises, and falls, at most, some way off in random directions, as shares of its scale."""
+    """How far the loss rises and falls, at most, some way off in random directions; shares of its scale."""
     if "around" not in facts.__dict__:
         case = facts.run
         higher = lower = 0.0
@@ -59,7 +59,7 @@ def around(facts: Facts) -> tuple[float, float]:
             here = case.loss_at(*_end(case))
             scale = max(abs(here), abs(facts.reference), 1e-12)
             for way in _directions(case.end["params"], 12):
-                for radius in RADII:
+                for radius in RADII[:2]:
                     params = _moved(case.end["params"], way, radius * _size(facts))
                     change = (case.loss_at(params, case.end["state"]) - here) / scale
                     if math.isfinite(change):
@@ -74,9 +74,12 @@ def _end(case: Any) -> tuple[Any, Any]:
 
 def saddle_point(facts: Facts) -> Finding | None:
     """At rest where the loss still falls away in some direction, and a step that way leads far down."""
-    case, sharp = facts.run, facts.sharpness
-    kind = getattr(facts.case, "kind", "")
-    if sharp is None or not (resting(facts) or kind == "saddle"):
+    case, kind = facts.run, getattr(facts.case, "kind", "")
+    if not (resting(facts) or kind == "saddle"):
+        return None
+    # Networks that learned have such directions, too, and are none the worse for them.
+    sharp = facts.sharpness if facts.own_objective or stuck(facts) else None
+    if sharp is None:
         return None
     signs: list[tuple[Any, ...]] = [("smallest_curvature", sharp.smallest, sharp.largest)]
     norms = facts.gradient_norms[np.isfinite(facts.gradient_norms)]
@@ -88,9 +91,6 @@ def saddle_point(facts: Facts) -> Finding | None:
         return found(
             facts, "saddle-point", signs, Fix("beside"), gain=0.0, curvature=sharp.smallest
         )
-    # Networks that learned have such directions, too, and are none the worse for them.
-    if not (facts.own_objective or stuck(facts)):
-        return None
     down = -sharp.smallest
     curved = down > max(0.01 * abs(sharp.largest), 3 * sharp.error) and bends(facts, down)
     ways = [sharp.direction] if curved and sharp.direction is not None else []
@@ -118,12 +118,14 @@ def saddle_point(facts: Facts) -> Finding | None:
 
 def plateau(facts: Facts) -> Finding | None:
     """At rest on level ground, high above what lies some way off."""
-    case, sharp = facts.run, facts.sharpness
+    case = facts.run
     if case is None or case.end is None or not resting(facts):
         return None
     answer = response(facts)
-    level = answer < 0.05 and (sharp is None or not bends(facts, abs(sharp.smallest)))
-    if not level or not (stuck(facts) or facts.own_objective):
+    if not answer < 0.05 or not (stuck(facts) or facts.own_objective):
+        return None
+    sharp = facts.sharpness
+    if sharp is not None and bends(facts, abs(sharp.smallest)):
         return None
     higher = facts.best_rate(lower=False)
     best = _aside(facts, _directions(case.end["params"], 6), far=True)
@@ -156,10 +158,11 @@ def _size(facts: Facts) -> float:
 
 def local_minimum(facts: Facts) -> Finding | None:
     """In a minimum of a function of few parameters, and other starts lead into a lower one."""
-    case, sharp = facts.run, facts.sharpness
-    if case is None or case.end is None or sharp is None or not facts.own_objective:
+    case = facts.run
+    if case is None or case.end is None or not facts.own_objective or not resting(facts):
         return None
-    if not resting(facts) or sharp.smallest < -0.01 * sharp.largest:
+    sharp = facts.sharpness
+    if sharp is None or sharp.smallest < -0.01 * sharp.largest:
         return None
     if not bends(facts, sharp.smallest):
         return None
@@ -196,30 +199,27 @@ def ravine(facts: Facts) -> Finding | None:
     """Plain descent crawls along a valley whose walls set its rate: momentum gets further."""
     if facts.run is None or not facts.plain_descent or facts.blew_up or facts.steps < 10:
         return None
-    if float(getattr(facts.optimizer, "momentum", 0.0)) > 0.5:
-        return None
+    momentum = float(getattr(facts.optimizer, "momentum", 0.0))
     sharp = facts.sharpness
     if sharp is None or not sharp.largest > 0 or not facts.margin > 0.1:
         return None
     kappa = _condition(facts)
-    if not kappa > STEEP:
+    # Momentum makes up for the root of it.
+    if not kappa > (STEEP if momentum < 0.5 else STEEP**2):
         return None
     if facts.hidden and kappa < 10 * STEEP:
         return None
-    rate = facts.plan_rate
     best = None
-    for changes, key in (
-        ({"momentum": 0.9}, "momentum"),
-        ({"momentum": 0.99}, "momentum"),
-        ({"optimizer": "adam", "learning_rate": "auto"}, "adam"),
-    ):
-        trial = facts.trial_with(changes) if key == "momentum" else None
-        if trial is not None and better(facts, trial):
-            best = (changes, key, trial)
+    for more in (0.9, 0.99):
+        trial = facts.trial_with({"momentum": more}) if more > momentum else None
+        # A network's valleys are never straight; there, only a large gain counts.
+        if better(facts, trial) and (not facts.hidden or facts.gain(trial) > WORTH):
+            best = (more, trial)
             break
     if best is None:
         return None
-    changes, key, trial = best
+    more, trial = best
+    assert trial is not None
     return found(
         facts,
         "ravine",
@@ -228,7 +228,7 @@ def ravine(facts: Facts) -> Finding | None:
             ("margin", facts.margin, 1.0),
             ("loss_with_fix", trial.loss, facts.last),
         ],
-        Fix(key, changes, {"momentum": changes.get("momentum"), "rate": rate}),
+        Fix("momentum", {"momentum": more}, {"momentum": more}),
         kappa=kappa,
         contraction=(kappa - 1) / (kappa + 1),
     )
@@ -249,7 +249,7 @@ def _condition(facts: Facts) -> float:
         ratio = curvature.condition(value_at, case.end["params"], arguments).ratio
     except FalllineError:
         return math.nan
-    if not math.isfinite(ratio) and sharp is not None and sharp.smallest:
+    if sharp is not None and sharp.smallest < 0 and not sharp.preconditioned:
         # Not yet where all curvatures are positive.
         return sharp.largest / abs(sharp.smallest)
     return ratio
@@ -261,9 +261,13 @@ def converged(facts: Facts) -> Finding | None:
     small = len(norms) > 0 and facts.last_gradient < 1e-3 * norms.max()
     if facts.blew_up or not (small or facts.case.ended in ("gradient", "slope")):
         return None
+    # From the history alone a plateau looks the same.
+    if not facts.measure and facts.case.ended != "gradient":
+        return None
     if falling(facts) and facts.case.ended != "gradient":
         return None
-    sharp = facts.sharpness
+    # In a network the curvature costs seconds, and there is always some direction that falls away.
+    sharp = None if facts.hidden else facts.sharpness
     if sharp is not None and sharp.smallest < -0.05 * max(sharp.largest, 0.0):
         return None
     evidence: list[tuple[Any, ...]] = [("gradient_left", facts.last_gradient, float(norms.max()))]

@@ -31,7 +31,6 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     if lower is None or not better(facts, lower[1]):
         return None
     factor, trial = lower
-    unstable = facts.margin > 0.8
     signs: list[tuple[Any, ...]] = []
     if facts.blew_up:
         signs.append(("blew_up", facts.steps, None, facts.steps))
@@ -40,14 +39,15 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         signs.append(("ended_above_start", facts.last, start))
     if facts.lowest < math.inf and facts.share(facts.last, facts.lowest) > WORTH:
         signs.append(("ended_above_lowest", facts.last, facts.lowest))
-    if unstable:
-        signs.append(("margin", facts.margin, 1.0))
     if facts.rises > 0.35:
         signs.append(("rises", facts.rises, 0.35))
     if facts.cosine < -0.1:
         signs.append(("cosine", facts.cosine, -0.1))
     if stuck(facts):
         signs.append(("loss_against_chance", facts.last, facts.reference))
+    # The curvature costs more than the rest together.
+    if len(signs) < 2 and facts.margin > 0.8:
+        signs.append(("margin", facts.margin, 1.0))
     if not signs:
         return None
     rate = rounded(factor * facts.plan_rate)
@@ -100,11 +100,11 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         signs.append(("still_falling", facts.trend.per_step * facts.steps, 0.0))
     if facts.cosine > 0.2:
         signs.append(("cosine", facts.cosine, 0.2))
-    if facts.margin < 0.3:
-        signs.append(("margin", facts.margin, 1.0))
     moved = _moved(facts)
     if moved < 1e-5:
         signs.append(("update_ratio", moved, 1e-5))
+    if not signs and facts.margin < 0.3:
+        signs.append(("margin", facts.margin, 1.0))
     if not signs:
         return None
     rate = rounded(factor * facts.plan_rate)

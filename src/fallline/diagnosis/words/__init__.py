@@ -30,13 +30,16 @@ def _number(value: Any, kind: str) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "-∞" if value < 0 else "?"
     if kind == "p":
-        return f"{100 * value:.0f} %" if abs(value) >= 0.01 or value == 0 else f"{100 * value:.2g} %"
+        return (
+            f"{100 * value:.0f} %" if abs(value) >= 0.01 or value == 0 else f"{100 * value:.2g} %"
+        )
     if kind == "i":
         return f"{value:,.0f}"
     value = float(f"{value:.3g}")
     if value == 0 or 1e-3 <= abs(value) < 1e6:
         return f"{value:,.0f}" if value == int(value) else f"{value:g}"
-    return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 _FORMATTER = _Formatter()

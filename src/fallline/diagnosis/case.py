@@ -50,6 +50,7 @@ class Case:
         problem: what the engine can run again, or None.
         model: of `fallline.models`, or None.
         parameters: how many numbers are trained, or None.
+        standardized: were the inputs brought to one scale already?
     """
 
     history: History
@@ -63,6 +64,7 @@ class Case:
     problem: Problem | None = None
     model: Model | None = None
     parameters: int | None = None
+    standardized: bool = False
 
     def column_name(self, column: int | None) -> str:
         """What a column of the inputs is called."""

@@ -243,6 +243,27 @@ class Facts:
         )
 
     @functools.cached_property
+    def scales(self) -> tuple[float, float, float, float] | None:
+        """Ratio of the spreads, the widest, the typical one, and the largest mean over spread.
+
+        Columns that hardly ever differ from one value are left out: their spread says nothing of their scale.
+        """
+        case = self.run
+        if self.rows is None or case is None or case.problem is None:
+            return None
+        x = np.asarray(case.problem.data.x)[: min(case.problem.plan.rows, 20_000)]
+        x = x.reshape(len(x), -1)
+        mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+        kept = spread > 0.05 * np.quantile(spread, 0.1, method="higher")
+        kept &= spread > 1e-9 * np.abs(mean)
+        if not kept.any():
+            return None
+        mean, spread = mean[kept], spread[kept]
+        low = float(np.quantile(spread, 0.1, method="lower"))
+        offset = float((np.abs(mean) / spread).max())
+        return float(spread.max()) / low, float(spread.max()), float(np.median(spread)), offset
+
+    @functools.cached_property
     def chance(self) -> float:
         """The loss of the best constant prediction; NaN where it is not known."""
         case = self.case

@@ -38,6 +38,8 @@ class TableCase(RunCase):
         measure: False to look at the history alone.
     """
 
+    standardized = True
+
     def __init__(self, fitted: TableRun, rows: Rows | None = None, *, measure: bool = True) -> None:
         self.fitted, self.config = fitted, fitted.config
         self.name: str = fitted.result["model"]

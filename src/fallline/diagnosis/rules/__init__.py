@@ -34,7 +34,10 @@ NAMES = tuple(SOURCES)
 
 def _rate_or_batch(facts: Facts) -> list[Finding]:
     """Too short steps or too few: whichever explains more, both if they explain about as much."""
-    said = [f for f in (rate.learning_rate_too_low(facts), noise.batch_wasteful(facts)) if f]
+    low = rate.learning_rate_too_low(facts)
+    if low is not None and not low.numbers["factor"] < 30:
+        return [low]
+    said = [f for f in (low, noise.batch_wasteful(facts)) if f]
     said.sort(key=lambda finding: -finding.numbers["gain"])
     return [f for f in said if f.numbers["gain"] > 0.6 * said[0].numbers["gain"]]
 

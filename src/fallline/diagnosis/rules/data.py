@@ -68,17 +68,17 @@ def shuffled_labels(facts: Facts) -> Finding | None:
 
 def unscaled_inputs(facts: Facts) -> Finding | None:
     """Columns of very different sizes, or far from 0, and standardised ones bring the run further down."""
-    rows = facts.rows
-    if rows is None or rows.columns < 1 or rows.target_constant:
+    rows, scales = facts.rows, facts.scales
+    if rows is None or scales is None or rows.target_constant or facts.case.standardized:
         return None
-    far = rows.largest_mean_to_std > 10
-    wide = rows.largest_std > 10 or rows.smallest_std < 1e-2 or rows.scale_ratio > 100
+    ratio, widest, narrowest, offset = scales
+    far, wide = offset > 10, widest > 10 or narrowest < 1e-2 or ratio > 100
     if not (far or wide):
         return None
     evidence: list[tuple[object, ...]] = [
-        ("scale_ratio", rows.scale_ratio, 1e2),
-        ("largest_std", rows.largest_std, 1.0),
-        ("mean_to_std", rows.largest_mean_to_std, 10.0),
+        ("scale_ratio", ratio, 1e2),
+        ("largest_std", widest, 1.0),
+        ("mean_to_std", offset, 10.0),
         ("condition", rows.condition, rows.condition_standardized),
     ]
     for rate in (None, 0.01, 0.1, 0.001, 1.0):
@@ -95,9 +95,9 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
                 evidence,
                 Fix(key, changes, {"rate": rate}),
                 column=facts.case.column_name(rows.widest_column if wide else rows.farthest_column),
-                ratio=rows.scale_ratio,
-                std=rows.largest_std,
-                offset=rows.largest_mean_to_std,
+                ratio=ratio,
+                std=widest,
+                offset=offset,
                 key="unscaled-inputs" if wide else "unscaled-inputs.offset",
             )
     return None

@@ -88,6 +88,8 @@ def _history_alone(facts: Facts) -> Finding | None:
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
     """The run was still on its way, step after step in one direction, and a higher rate gets further."""
+    if facts.run is None:
+        return _straight_on(facts)
     higher = facts.best_rate(lower=False)
     if facts.blew_up or higher is None or facts.case.ended == "gradient":
         return None
@@ -114,7 +116,32 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         [("loss_at_higher_rate", trial.loss, facts.last), *signs],
         Fix("learning-rate", {"learning_rate": rate}, {"rate": rate}),
         rate=facts.plan_rate,
+        factor=factor,
         gain=facts.gain(trial),
+    )
+
+
+def _straight_on(facts: Facts) -> Finding | None:
+    """From the history: tiny steps, all in one direction, and the loss still fell when the run ended."""
+    moved = _moved(facts)
+    if facts.blew_up or facts.steps < 20 or not (facts.cosine > 0.95 and moved < 1e-4):
+        return None
+    if not falling(facts):
+        return None
+    rate = rounded(10 * facts.rate) if math.isfinite(facts.rate) else math.nan
+    changes = {"learning_rate": rate} if math.isfinite(rate) else {}
+    return found(
+        facts,
+        "learning-rate-too-low",
+        [
+            ("cosine", facts.cosine, 0.95),
+            ("update_ratio", moved, 1e-4),
+            ("still_falling", facts.trend.per_step * facts.steps, 0.0),
+        ],
+        Fix("learning-rate", changes, {"rate": rate}),
+        rate=facts.rate,
+        factor=math.inf,
+        gain=math.nan,
     )
 
 

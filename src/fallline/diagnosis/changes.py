@@ -10,6 +10,7 @@
 | ``batch_size``, ``epochs``, ``patience``, ``l1``, ``l2`` and their like | as in `fallline.train` |
 | ``init``, ``activation``, ``hidden`` | of a network; the parameters are drawn anew |
 | ``standardize`` | "inputs" or "target": mean 0 and standard deviation 1 |
+| ``decorrelate`` | True: inputs of mean 0, standard deviation 1 and no correlation, as many as before |
 | ``drop`` | the index of a column to leave out |
 | ``params`` | another start |
 """
@@ -94,6 +95,8 @@ def changed(
             new["params"] = None
         elif name == "standardize":
             new = standardized(new, value)
+        elif name == "decorrelate":
+            new = decorrelated(new)
         elif name == "drop":
             new = without_column(new, value)
         elif name == "optimizer":
@@ -200,21 +203,43 @@ def rebuilt(model: Any, **changes: Any) -> Any:
 def standardized(arguments: dict[str, Any], part: str) -> dict[str, Any]:
     """The arguments with inputs or target at mean 0 and standard deviation 1, by the training rows."""
     place = 0 if part == "inputs" else 1
-    values = arguments["data"][place]
-    if sparse.is_sparse(values) or sparse.is_rows(values):
-        raise FalllineError("Sparse inputs cannot be centred; divide each column by its own scale.")
-    wide = np.asarray(values, np.float64)
+    wide = _dense(arguments["data"][place])
     mean, deviation = wide.mean(axis=0), wide.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1.0)
+    return _mapped(arguments, place, lambda values: (values - mean) / deviation)
 
-    def scaled(rows: Any) -> Any:
-        new = list(rows)
-        new[place] = ((np.asarray(rows[place], np.float64) - mean) / deviation).astype(np.float32)
-        return tuple(new)
 
-    new = {**arguments, "data": scaled(arguments["data"])}
+def decorrelated(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with inputs along their principal axes, each at mean 0 and standard deviation 1.
+
+    Axes with less than a millionth of the largest variance, which are as good as rounding, become 0.
+    """
+    wide = _dense(arguments["data"][0])
+    mean = wide.mean(axis=0)
+    variances, axes = np.linalg.eigh((wide - mean).T @ (wide - mean) / len(wide))
+    kept = variances > 1e-6 * variances.max(initial=0.0)
+    matrix = axes * np.where(kept, 1 / np.sqrt(np.where(kept, variances, 1.0)), 0.0)
+    return _mapped(arguments, 0, lambda values: (values - mean) @ matrix)
+
+
+def _dense(values: Any) -> np.ndarray:
+    if sparse.is_sparse(values) or sparse.is_rows(values):
+        raise FalllineError("Sparse inputs cannot be centred; divide each column by its own scale.")
+    return np.asarray(values, np.float64)
+
+
+def _mapped(
+    arguments: dict[str, Any], place: int, change: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, Any]:
+    """The arguments with inputs (0) or targets (1) changed, of the training and of the validation rows."""
+
+    def changed_rows(rows: Any) -> Any:
+        values = change(_dense(rows[place])).astype(np.float32)
+        return (*rows[:place], values, *rows[place + 1 :])
+
+    new = {**arguments, "data": changed_rows(arguments["data"])}
     if isinstance(arguments.get("validation"), (tuple, list)):
-        new["validation"] = scaled(arguments["validation"])
+        new["validation"] = changed_rows(arguments["validation"])
     return new
 
 

@@ -7,40 +7,25 @@ with a number that is not finite are left out; all others count once.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from fallline.diagnosis import leaks, relation
+
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float
 
 SAMPLE = 5000
 """Rows for what costs more than a pass, at most."""
 
-NEIGHBOURED = 1500
-"""Rows among which nearest neighbours are looked for, at most."""
-
 FEWEST = 20
 """Rows below which nothing is tested."""
 
-LEAK = 0.999
-"""Mean recall of the classes by one column alone from which on it is a leak, if no other comes near."""
-
-OTHERS = 0.99
-"""Mean recall by another column alone that speaks for an easy set and against a leak."""
-
-APART = 20.0
-"""How many standard deviations (of the tighter class) lie between classes in a column that copies them."""
-
-SAME_LINE = 0.9999
-"""Correlation with the target from which on a column is a leak."""
-
-_NEIGHBOURS, _PERMUTATIONS, _OUTPUTS = 5, 200, 8
 _NUMBERS, _SAMPLED, _FEWEST_SAMPLED, _HASHED = 2**24, 2**21, 300, 20_000
-_FEW_VALUES, _SCREENED, _BY_SVD = 50, 500, 256
+_BY_SVD = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +161,7 @@ def _checked(x: Any, y: Any, weights: Any, seed: int, *, classification: bool) -
     columns, varying = _scales(flat, order)
     z, left, values = _standardised(sample, varying, flat.dtype)
     leak = (None, math.nan)
-    tested: dict[str, Any] = dict.fromkeys(_TESTED, math.nan)
+    tested: dict[str, Any] = dict.fromkeys(relation.TESTED, math.nan)
     if len(some) >= FEWEST and z.shape[1] and not goal["target_constant"]:
         # The sample may have but one class where the table has more.
         outputs = _outputs(goals, classes=classification)
@@ -184,13 +169,13 @@ def _checked(x: Any, y: Any, weights: Any, seed: int, *, classification: bool) -
             if np.sum(varying) > 1:
                 inputs = sample[:, varying]
                 leak = (
-                    _class_leak(inputs, goals)
+                    leaks.of_classes(inputs, goals)
                     if classification
-                    else _line_leak(inputs, goals, left)
+                    else leaks.on_a_line(inputs, goals, left)
                 )
-            near = slice(0, NEIGHBOURED)
-            tested = _neighbours(z[near], goals[near], generator, classes=classification)
-            tested |= _linear(left, outputs, ranked=not classification)
+            near = slice(0, relation.NEIGHBOURED)
+            tested = relation.neighbours(z[near], goals[near], generator, classes=classification)
+            tested |= relation.linear(left, outputs, ranked=not classification)
     column, strength = leak
     return RowFacts(
         rows=len(flat),
@@ -205,9 +190,6 @@ def _checked(x: Any, y: Any, weights: Any, seed: int, *, classification: bool) -
         **tested,
         **_twins(flat, target if labels is None else labels, order[:_HASHED]),
     )
-
-
-_TESTED = ("neighbour_score", "neighbour_p", "chance", "linear_score", "linear_p")
 
 
 def _scales(flat: np.ndarray, order: np.ndarray) -> tuple[dict[str, Any], Bool[np.ndarray, " d"]]:
@@ -292,152 +274,6 @@ def _outputs(goals: np.ndarray, *, classes: bool) -> Float[np.ndarray, "n output
     y = (goals[:, None] == np.unique(goals)).astype(np.float64) if classes else goals
     y = y - np.mean(y, axis=0)
     return y[:, np.any(np.abs(y) > 1e-12 * np.max(np.abs(y), initial=0.0), axis=0)]
-
-
-def _ranks(y: np.ndarray) -> np.ndarray:
-    """Standardised ranks by column, ties in the middle of their places."""
-    ranks = np.empty(y.shape)
-    for i, column in enumerate(y.T):
-        _, each, sizes = np.unique(column, return_inverse=True, return_counts=True)
-        ranks[:, i] = (np.cumsum(sizes) - (sizes - 1) / 2)[each]
-    ranks -= np.mean(ranks, axis=0)
-    return ranks / np.maximum(np.sqrt(np.mean(ranks**2, axis=0)), 1e-300)
-
-
-def _neighbours(
-    z: np.ndarray, goals: np.ndarray, generator: np.random.Generator, *, classes: bool
-) -> dict[str, float]:
-    """Do the nearest rows tell a row's target? Against permutations of the targets."""
-    from scipy import special
-
-    n = len(z)
-    size = np.sum(z**2, axis=1)
-    apart = size[:, None] + size - 2 * (z @ z.T)
-    np.fill_diagonal(apart, np.inf)
-    near = np.argpartition(apart, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-    shuffled = generator.permuted(np.tile(np.arange(n), (_PERMUTATIONS, 1)), axis=1)
-    orders = np.concatenate([np.arange(n)[None], shuffled])
-    if classes:
-        scores = np.array([np.mean(goals[o][near] == goals[o][:, None]) for o in orders])
-        counts = np.bincount(goals)
-        chance = float(np.sum(counts * (counts - 1.0)) / (n * (n - 1.0)))
-    else:
-        ranks = _ranks(goals[:, :_OUTPUTS])
-        scores = np.array([_alike(ranks[o], near) for o in orders])
-        chance = 0.0
-    null = scores[1:]
-    room = float(np.std(null, ddof=1))
-    away = (scores[0] - float(np.mean(null))) / room if room > 0 else 0.0
-    p = float(special.stdtr(_PERMUTATIONS - 1, -away / math.sqrt(1 + 1 / _PERMUTATIONS)))
-    return {"neighbour_score": float(scores[0]), "neighbour_p": p, "chance": chance}
-
-
-def _alike(ranks: np.ndarray, near: np.ndarray) -> float:
-    """Mean correlation over outputs of a row's ranks with the mean of its neighbours'."""
-    means = np.mean(ranks[near], axis=1)
-    scale = np.maximum(np.std(means, axis=0), 1e-300)
-    return float(np.mean(np.mean(ranks * means, axis=0) / scale))
-
-
-def _linear(left: np.ndarray, outputs: np.ndarray, *, ranked: bool) -> dict[str, float]:
-    """Pillai's trace of inputs and outputs; for one output the F test of linear regression."""
-    n = len(left)
-    inputs = left[:, : max(1, n // 5)]
-    score, p = _pillai(inputs, outputs)
-    if ranked:
-        p = _pillai(inputs, _ranks(outputs))[1]
-    return {"linear_score": score, "linear_p": p}
-
-
-def _pillai(inputs: np.ndarray, outputs: np.ndarray) -> tuple[float, float]:
-    """Mean squared canonical correlation, adjusted, and the p-value of Pillai's trace."""
-    from scipy import special
-
-    basis, size, _ = np.linalg.svd(outputs, full_matrices=False)
-    basis = basis[:, size > 1e-9 * size[0]]
-    n, q, k = len(inputs), inputs.shape[1], basis.shape[1]
-    s, left = min(q, k), n - 1 - q
-    trace = float(np.sum((inputs.T @ basis) ** 2))
-    score = 1 - (1 - trace / k) * (n - 1) / left
-    upper, lower = s * max(q, k), s * (left - k + s)
-    if lower <= 0:
-        return score, math.nan
-    # F = (V / upper) / ((s - V) / lower), by the beta function that gives its tail.
-    return score, float(special.betainc(lower / 2, upper / 2, max(1 - trace / s, 0.0)))
-
-
-def _line_leak(x: np.ndarray, y: np.ndarray, left: np.ndarray) -> tuple[int | None, float]:
-    """A column on one line with an output, but for what the other columns do not explain either."""
-    z = x - np.mean(x, axis=0)
-    z = z / np.maximum(np.sqrt(np.mean(z**2, axis=0)), 1e-300)
-    best, strength = None, math.nan
-    for output in y.T - np.mean(y.T, axis=1, keepdims=True):
-        if not np.any(output):
-            continue
-        unit = output / np.sqrt(np.mean(output**2))
-        r = z.T @ unit / len(z)
-        column = int(np.argmax(np.abs(r)))
-        rest = unit - r[column] * z[:, column]
-        free = len(z) - 1 - left.shape[1]
-        explained = math.inf
-        if free > left.shape[1]:
-            part = float(np.sum((left.T @ rest) ** 2) / max(rest @ rest, 1e-300))
-            explained = 1 - (1 - part) * (len(z) - 1) / free
-        # A sum of columns of which one is far wider than the others is no leak.
-        leaks = 1 - r[column] ** 2 < 1e-9 or explained < 0.5
-        if abs(r[column]) > SAME_LINE and leaks:
-            best, strength = column, float(abs(r[column]))
-    return best, strength
-
-
-def _class_leak(x: np.ndarray, labels: np.ndarray) -> tuple[int | None, float]:
-    """A column that tells the classes apart alone, while no other comes near."""
-    present, labels = np.unique(labels, return_inverse=True)
-    k = len(present)
-    some = slice(0, _SCREENED)
-    values = 1 + np.sum(np.diff(np.sort(x[some], axis=0), axis=0) != 0, axis=0)
-    few = values <= min(_FEW_VALUES, len(x[some]) // 10)
-    by_value = [j for j in np.flatnonzero(few) if _by_value(x[some, j], labels[some], k) > 0.98]
-    member = (labels[:, None] == np.arange(k)).astype(np.float64)
-    counts = np.sum(member, axis=0)[:, None]
-    means = member.T @ x / counts
-    centred = x - means[labels]
-    stds = np.sqrt(member.T @ centred**2 / counts)
-    order = np.argsort(means, axis=0)
-    means, stds = (np.take_along_axis(a, order, axis=0) for a in (means, stds))
-    gaps = np.diff(means, axis=0) / np.maximum(np.minimum(stds[1:], stds[:-1]), 1e-300)
-    apart = np.flatnonzero(np.min(gaps, axis=0) > APART)
-    strengths = {int(j): _by_value(x[:, j], labels, k) for j in by_value}
-    for j in apart:
-        strengths[int(j)] = max(strengths.get(int(j), 0.0), _by_cuts(x[:, j], labels, order[:, j]))
-    found = {j: strength for j, strength in strengths.items() if strength >= LEAK}
-    if not found or len(found) > x.shape[1] / 2:
-        return None, math.nan
-    for j in set(range(x.shape[1])) - set(found):
-        alone = _by_value(x[:, j], labels, k) if few[j] else 0.0
-        if max(alone, _by_cuts(x[:, j], labels, order[:, j])) > OTHERS:
-            return None, math.nan
-    best = max(found, key=lambda j: found[j])
-    return best, found[best]
-
-
-def _by_value(column: np.ndarray, labels: Int[np.ndarray, " n"], k: int) -> float:
-    """Mean recall of the classes if each value of a column is given its likeliest class."""
-    _, each = np.unique(column, return_inverse=True)
-    table = np.bincount(each * k + labels, minlength=k * (int(np.max(each)) + 1)).reshape(-1, k)
-    share = table / np.maximum(np.sum(table, axis=0), 1)
-    return float(np.sum(np.max(share, axis=1)) / np.sum(np.any(table, axis=0)))
-
-
-def _by_cuts(column: np.ndarray, labels: np.ndarray, order: np.ndarray) -> float:
-    """Mean recall of neighbouring classes by the best cut between them, the worst pair's."""
-    worst = 1.0
-    for low, high in itertools.pairwise(order):
-        below, above = np.sort(column[labels == low]), np.sort(column[labels == high])
-        up = np.searchsorted(below, below, side="right") / below.size
-        gap = np.max(up - np.searchsorted(above, below, side="right") / above.size)
-        worst = min(worst, (1 + float(gap)) / 2)
-    return worst
 
 
 def _twins(flat: np.ndarray, target: np.ndarray, rows: np.ndarray) -> dict[str, Any]:

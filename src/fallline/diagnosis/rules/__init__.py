@@ -60,16 +60,17 @@ GROUPS: tuple[tuple[Rule, ...], ...] = (
     (data.target_leak,),
     (data.shuffled_labels,),
     (data.unscaled_inputs, data.unscaled_target),
+    (place.correlated_columns,),
     (network.bad_initialisation, network.vanishing_gradients, network.exploding_gradients),
     (settings.stalled_below_epsilon, settings.clipping_always_active, rate.decay_too_fast),
     (generalisation.penalty_too_strong,),
     (place.saddle_point,),
+    (generalisation.overfitting,),
     (network.dead_units, _high_or_floor),
     (place.plateau, place.local_minimum),
     (place.ravine,),
     (settings.stopped_too_early,),
     (_rate_or_batch,),
-    (generalisation.overfitting,),
     (generalisation.underfitting,),
 )
 

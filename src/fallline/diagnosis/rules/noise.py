@@ -21,8 +21,12 @@ def at_floor(facts: Facts) -> bool:
     full = facts.case.steps_per_epoch == 1
     if full or facts.blew_up or facts.run is None or falling(facts):
         return False
-    same, low = facts.onward_same, facts.onward_low
-    if same is None or low is None:
+    same, low, slower = facts.onward_same, facts.onward_low, facts.best_rate(lower=True)
+    if same is None or low is None or slower is None:
+        return False
+    # Any run can be taken a little lower by a rest at a low rate; it must be the rate of the whole run.
+    lower = slower[1].loss
+    if not facts.gain(slower[1]) > (0.02 if 0 < lower < 0.7 * facts.last else 0.03):
         return False
     many = 0 < low.loss < 0.7 * same.loss and facts.floor_gain > 0.3 * FLOOR
     return facts.floor_gain > FLOOR or many

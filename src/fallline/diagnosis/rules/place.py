@@ -20,8 +20,8 @@ SMALL = 0.05
 RADII = (0.03, 0.3, 1.0)
 """How far to step aside, in units of 1 + the parameters' length."""
 
-STEEP = 30.0
-"""Condition numbers from which plain descent crawls."""
+STEEP, CORRELATED = 30.0, 1e3
+"""Condition numbers from which plain descent crawls: of a Hessian, and of standardised columns."""
 
 
 def resting(facts: Facts) -> bool:
@@ -98,7 +98,7 @@ def saddle_point(facts: Facts) -> Finding | None:
         # Where even the curvature is gone (the middle of a monkey saddle), the function itself is asked.
         flat = not bends(facts, max(abs(sharp.largest), abs(sharp.smallest)))
         higher, lower = around(facts) if flat else (0.0, 0.0)
-        if not (higher > 0.02 and lower > 0.02):
+        if not (higher > 0.05 and lower > 0.05):
             return None
         signs.append(("falls_around", lower, higher))
         ways = _directions(case.end["params"], 6)
@@ -171,7 +171,7 @@ def local_minimum(facts: Facts) -> Finding | None:
         return None
     best: tuple[float, Any, Any] = (0.0, None, None)
     centre = case.end["params"]
-    for radius in (1.0, 3.0):
+    for radius in (0.3, 1.0, 3.0):
         for way in _directions(centre, 6):
             params = _moved(centre, way, radius * _size(facts))
             trial = facts.trial(params=params)
@@ -196,41 +196,49 @@ def local_minimum(facts: Facts) -> Finding | None:
 
 
 def ravine(facts: Facts) -> Finding | None:
-    """Plain descent crawls along a valley whose walls set its rate: momentum gets further."""
-    if facts.run is None or not facts.plain_descent or facts.blew_up or facts.steps < 10:
+    """Descent crawls along a valley whose walls set its rate: momentum, or other axes, get further."""
+    if facts.run is None or facts.blew_up or facts.steps < 10:
         return None
-    momentum = float(getattr(facts.optimizer, "momentum", 0.0))
-    sharp = facts.sharpness
-    if sharp is None or not sharp.largest > 0 or not facts.margin > 0.1:
+    momentum = float(getattr(facts.optimizer, "momentum", None) or 0.0)
+    sharp = facts.sharpness if facts.plain_descent and facts.plan_rate > 0 else None
+    if sharp is not None and sharp.largest > 0 and facts.margin > 0.1:
+        kappa = _condition(facts)
+        # Momentum makes up for the root of it; and a network's valleys are never straight.
+        steep = STEEP * (10 if facts.hidden else 1)
+        for more in (0.9, 0.99):
+            if not kappa > (steep if momentum < 0.5 else steep**2) or more <= momentum:
+                continue
+            trial = facts.trial_with({"momentum": more})
+            if better(facts, trial) and (not facts.hidden or facts.gain(trial) > WORTH):
+                fix = Fix("momentum", {"momentum": more}, {"momentum": more})
+                return _ravine(facts, kappa, trial, fix)
+    return None
+
+
+def correlated_columns(facts: Facts) -> Finding | None:
+    """A linear regression on columns that are nearly combinations of each other."""
+    rows = facts.rows
+    if facts.run is None or rows is None or facts.hidden or facts.case.task != "regression":
         return None
-    kappa = _condition(facts)
-    # Momentum makes up for the root of it.
-    if not kappa > (STEEP if momentum < 0.5 else STEEP**2):
+    if not rows.condition_standardized > CORRELATED:
         return None
-    if facts.hidden and kappa < 10 * STEEP:
+    trial = facts.trial_with({"decorrelate": True})
+    if not better(facts, trial):
         return None
-    best = None
-    for more in (0.9, 0.99):
-        trial = facts.trial_with({"momentum": more}) if more > momentum else None
-        # A network's valleys are never straight; there, only a large gain counts.
-        if better(facts, trial) and (not facts.hidden or facts.gain(trial) > WORTH):
-            best = (more, trial)
-            break
-    if best is None:
-        return None
-    more, trial = best
-    assert trial is not None
+    fix = Fix("decorrelate", {"decorrelate": True})
+    return _ravine(facts, rows.condition_standardized, trial, fix)
+
+
+def _ravine(facts: Facts, kappa: float, trial: Any, fix: Fix) -> Finding:
+    evidence: list[tuple[Any, ...]] = [("condition_number", kappa, STEEP)]
+    if math.isfinite(facts.margin):
+        evidence.append(("margin", facts.margin, 1.0))
     return found(
         facts,
         "ravine",
-        [
-            ("condition_number", kappa, STEEP),
-            ("margin", facts.margin, 1.0),
-            ("loss_with_fix", trial.loss, facts.last),
-        ],
-        Fix("momentum", {"momentum": more}, {"momentum": more}),
+        [*evidence, ("loss_with_fix", trial.loss, facts.last)],
+        fix,
         kappa=kappa,
-        contraction=(kappa - 1) / (kappa + 1),
     )
 
 

@@ -57,9 +57,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--limit", type=int, help="patients at most")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), metavar="FOLDER")
+    parser.add_argument("--fresh", type=int, default=0, help="added to every seed")
     parser.add_argument("--list", action="store_true", help="only print the names")
     asked = parser.parse_args()
     patients = chosen(asked.split, asked.only, asked.limit)
+    if asked.fresh:
+        patients = [cases.reseeded(patient, asked.fresh) for patient in patients]
     if asked.list:
         print(*(patient.name for patient in patients), sep="\n")
         return

@@ -49,6 +49,37 @@ def corpus() -> tuple[Patient, ...]:
     return tuple(sorted(kept, key=lambda p: (p.group, p.name)))
 
 
+def reseeded(patient: Patient, by: int) -> Patient:
+    """The same patient with another seed, and so with other rows, weights and orders.
+
+    The check of the seed it was planned with is taken to hold for it, too.
+    """
+    making = patient.arguments
+    if not isinstance(making, functools.partial) or making.args[2] != patient.seed:
+        raise ValueError(f"{patient.name} does not take its seed as the third argument.")
+    seed = patient.seed + by
+    return dataclasses.replace(
+        patient,
+        name=f"{patient.name}+{by}",
+        seed=seed,
+        arguments=functools.partial(
+            making.func, *making.args[:2], seed, *making.args[3:], **making.keywords
+        ),
+    )
+
+
+def named(name: str) -> Patient:
+    """The patient of a name, reseeded if it ends in "+NUMBER"."""
+    bare, _, by = name.partition("+")
+    patient = _by_name()[bare]
+    return reseeded(patient, int(by)) if by else patient
+
+
+@functools.cache
+def _by_name() -> dict[str, Patient]:
+    return {patient.name: patient for patient in corpus()}
+
+
 def _passed(found: dict[str, Any]) -> bool:
     return found.get("kept", True)
 

@@ -81,9 +81,8 @@ def _plain(value: Any) -> Any:
 
 def see_group(names: list[str], *, prove: bool) -> Iterator[dict[str, Any]]:
     """Some patients of one shape, one after the other; then memory is looked after."""
-    known = {patient.name: patient for patient in cases.corpus()}
     for name in names:
-        yield see(known[name], prove=prove)
+        yield see(cases.named(name), prove=prove)
     if _memory() > GROWTH:
         import jax
 

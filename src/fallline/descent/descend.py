@@ -160,6 +160,7 @@ def _progress(
         seconds=seconds,
         seconds_left=(problem.plan.rows_seen(problem.steps) - seen) / max(pace, 1e-9),
         predictor=lambda: (_averaged(carry), carry["state"]),
+        history=recorder.history,
     )
 
 

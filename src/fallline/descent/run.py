@@ -60,6 +60,7 @@ class Progress:
         seconds: since the start of training.
         seconds_left: by the pace so far, if the run goes on to its last step.
         predictor: gives parameters and untrained state as they are now; good only during the call.
+        history: gives what was recorded so far.
     """
 
     step: int
@@ -72,6 +73,7 @@ class Progress:
     seconds: float
     seconds_left: float
     predictor: Callable[[], tuple[PyTree, PyTree]] | None = None
+    history: Callable[[], History] | None = None
 
 
 @functools.partial(jax.jit, static_argnames=("model",))

@@ -7,12 +7,8 @@ criteria in multivariate analysis", Annals of Mathematical Statistics 26 (1955).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 NEIGHBOURED = 1500
 """Rows among which nearest neighbours are looked for, at most."""

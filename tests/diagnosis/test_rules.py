@@ -16,6 +16,8 @@ from fallline.optimizers import SGD, Adam, ClipByGlobalNorm
 
 CROSS = "softmax_cross_entropy"
 NET = models.MLP(16, (24, 12), 4)
+# Half the compilation, where the network does not matter.
+SOFT = models.Linear(16, 4)
 # Time is no object here: a slow machine must not change a verdict.
 PATIENT = {"seconds": 120.0, "lang": "en"}
 
@@ -64,11 +66,11 @@ FAULTS = {
     "unscaled-target": lambda: fallline.train(
         **{**REGRESSION, "data": (X, 1e3 * TARGET + 1e5)}, optimizer=SGD(1e-4), batch_size=32, epochs=20
     ),
-    "stalled-below-epsilon": lambda: planted(Adam(0.003, epsilon=100.0)),
-    "clipping-always-active": lambda: planted(ClipByGlobalNorm(SGD(0.1), 1e-3)),
-    "decay-too-fast": lambda: planted(SGD(schedules.ExponentialDecay(0.1, 0.3, 20.0))),
+    "stalled-below-epsilon": lambda: planted(Adam(0.003, epsilon=100.0), model=SOFT),
+    "clipping-always-active": lambda: planted(ClipByGlobalNorm(SGD(0.1), 1e-3), model=SOFT),
+    "decay-too-fast": lambda: planted(SGD(schedules.ExponentialDecay(0.1, 0.3, 20.0)), model=SOFT),
     "stopped-too-early": lambda: planted(
-        SGD(0.02), validation=0.25, patience=1, min_improvement=0.05, epochs=60
+        SGD(0.02), model=SOFT, validation=0.25, patience=1, min_improvement=0.05, epochs=60
     ),
     "overfitting": lambda: planted(
         SGD(0.3), data=(X[:40], SHUFFLED[:40] * 0 + Y[:40] * (np.arange(40) % 3 > 0)),
@@ -82,7 +84,9 @@ FAULTS = {
         **{**REGRESSION, "data": (X, np.random.default_rng(2).normal(TARGET / TARGET.std(), 0.5))},
         optimizer=SGD(0.03), batch_size=1, epochs=10,
     ),
-    "batch-wasteful": lambda: planted(SGD(0.3), batch_size="full", epochs=15),
+    "batch-wasteful": lambda: planted(
+        SGD(1.0), model=SOFT, batch_size="full", epochs=15
+    ),
     "underfitting": lambda: fallline.train(
         models.Linear(2, 1), "binary_cross_entropy", make_moons(640, noise=0.1, random_state=0),
         optimizer=SGD(1.0), batch_size=32, epochs=20,
@@ -96,14 +100,32 @@ def test_a_planted_fault_is_found(fault):
 
 
 def test_deep_networks_of_sigmoids_lose_their_gradients():
-    deep = models.MLP(16, (12,) * 9, 4, activation="sigmoid")
+    deep = models.MLP(16, (12,) * 6, 4, activation="sigmoid")
     assert "vanishing-gradients" in names(planted(SGD(0.1), model=deep, epochs=8))
 
 
 def test_large_weights_make_gradients_explode():
-    deep = models.MLP(16, (12,) * 9, 4, init="normal:2.0")
-    found = names(planted(SGD(0.01), model=deep, epochs=8))
-    assert {"exploding-gradients", "bad-initialisation"} & set(found)
+    deep = models.MLP(16, (12,) * 6, 4, init="normal:2.0")
+    assert "exploding-gradients" in names(planted(SGD(0.01), model=deep, epochs=8))
+
+
+NOISE = np.random.default_rng(5).normal(size=(640, 3)).astype(np.float32)
+# Bent, so that a line sees nothing of it, and with noise, so that a network sees little.
+BENT = 0.8 * np.abs(NOISE[:, 0]) + NOISE[:, 2]
+
+
+@pytest.mark.parametrize(
+    ("key", "rate", "changes"),
+    [
+        ("unscaled-inputs.offset", 1e-4, {"data": (X + 30.0, REGRESSION["data"][1])}),
+        ("underfitting.penalty", 0.01, {"l2": 3.0}),
+        ("unknown", 0.01, {"model": models.Linear(2, 1), "data": (NOISE[:, :2], BENT)}),
+    ],
+)
+def test_what_is_said_of_regressions(key, rate, changes):
+    asked = {**REGRESSION, **changes}
+    run = fallline.train(**asked, optimizer=SGD(rate), batch_size=32, epochs=20)
+    assert diagnose(run, **PATIENT).findings[0].key == key
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 1.0])
@@ -166,6 +188,14 @@ def test_places_and_gradients_of_functions(name, run):
     assert name in names(run())
 
 
+def test_the_edge_of_stability_is_healthy():
+    """From the steep end of a valley, the steps leap to where it is just flat enough for them."""
+    run = descend(lambda p: (p["x"] * p["y"] - 1.0) ** 2, 3.0, 0.3, SGD(0.1))
+    found = diagnose(run, **PATIENT)
+    assert found.healthy
+    assert "edge-of-stability" in [f.name for f in found.findings]
+
+
 def test_a_minimum_is_a_minimum():
     found = diagnose(
         descend(lambda p: p["x"] ** 2 + 3 * p["y"] ** 2, 1.0, 1.0, SGD(0.1)), **PATIENT
@@ -201,7 +231,7 @@ def test_without_its_data_a_run_is_judged_by_its_history():
     run = planted(SGD(20.0))
     alone = dataclasses.replace(run, asked=None)
     found = diagnose(alone, **PATIENT)
-    assert found.findings[0].name in ("learning-rate-too-high", "unknown", "healthy")
+    assert found.findings[0].name == "learning-rate-too-high"
     blown = dataclasses.replace(planted(SGD(1e8)), asked=None)
     finding = diagnose(blown, **PATIENT).findings[0]
     assert finding.name == "learning-rate-too-high"

@@ -20,7 +20,12 @@ def test_without_pytorch_it_says_what_to_install(monkeypatch):
 
 @pytest.fixture(scope="module")
 def t():
-    return pytest.importorskip("torch", reason="watching PyTorch needs torch")
+    torch = pytest.importorskip("torch", reason="watching PyTorch needs torch")
+    # So small tensors wait for threads longer than they take, on a busy machine 25 times.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

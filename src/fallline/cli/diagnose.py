@@ -31,6 +31,9 @@ SHOWN = 3
 ROOF = 3.0
 """A run that blows up is drawn up to so many times its first loss."""
 
+HARDLY = 0.1
+"""A run that gained less of the way from the baseline to a perfect score has hardly learned."""
+
 NUMBERS = 4
 """Of each finding, the strongest evidence first; --json has all."""
 
@@ -69,6 +72,8 @@ def diagnose(
     from fallline.diagnosis import words
 
     spoken = words.language(lang)
+    if not json:
+        _require_letters(words.say(spoken, "verdicts", "unknown"))
     folder = found_run(run)
     if plot is not None:
         _require_format(plot)
@@ -113,6 +118,21 @@ def found_run(path: Path | None) -> Path:
     return max(kept, key=lambda file: file.stat().st_mtime).parent
 
 
+def _require_letters(text: str) -> None:
+    import sys
+
+    from fallline.errors import FalllineError
+
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        raise FalllineError(
+            f"This terminal's encoding, {encoding}, has no letters for that language: set PYTHONUTF8=1, or "
+            "ask for --json."
+        ) from None
+
+
 def _require_format(path: Path) -> None:
     from fallline.errors import FalllineError
 
@@ -145,10 +165,12 @@ def closing(fitted: TableRun, out: Console) -> None:
     found = examine(TableCase(fitted, measure=False), measure=False)
     first, (mark, style) = found.findings[0], mark_of(found)
     score, baseline = fitted.result["value"], fitted.result["baseline"]
-    sentence = str(first)
-    if found.healthy and score is not None and score <= baseline:
+    # A fix that was not tried may be wrong by any factor: only a measured one is worth a number.
+    sentence = first.verdict
+    if found.healthy and score is not None and score <= baseline + HARDLY * (1 - baseline):
         # A level loss alone does not tell a run that is done from one that never began,
-        sentence, mark, style = words.say(found.lang, "labels", "nothing_learned"), "?", UNSURE
+        learned = "nothing_learned" if score <= baseline else "hardly_learned"
+        sentence, mark, style = words.say(found.lang, "labels", learned), "?", UNSURE
     elif found.healthy and first.name not in ("healthy", "unknown"):
         # nor what kind of place it rests in.
         sentence = words.say(found.lang, "labels", "nothing_wrong")
@@ -314,11 +336,11 @@ def broken(text: str, width: int) -> list[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """What a line may not break: words with the space after them; a wide character with its punctuation."""
+    """What a line may not break: words and percentages, and a wide character with its punctuation."""
     import re
 
     wide = r"[\u3400-\u9fff]"
     closing = r"[，。；：、！？）」』”’％%]"
     opening = r"[（「『“‘]"
-    word = rf"(?:(?!{wide}|{opening}|\s).)+\s*"
+    word = rf"(?:(?!{wide}|{opening}|\s).|(?<=\d) (?=%))+\s*"
     return re.findall(rf"{opening}*(?:{wide}{closing}*\s*|{word})|{opening}+|\s+", text)

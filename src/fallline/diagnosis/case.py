@@ -200,6 +200,10 @@ class RunCase(Case):
     def changed(self, changes: Mapping[str, Any], config: Any = None) -> dict[str, Any]:
         """The arguments of `fallline.train` with changes made in them."""
         asked = self.asked if config is None else config
+        if not isinstance(asked, dict):
+            raise FalllineError(
+                f"config must be the arguments of fallline.train as a dict; it is {type(asked).__name__}."
+            )
         if not asked:
             raise FalllineError(
                 "This run no longer knows what it was asked for (it was pickled, perhaps); give the "

@@ -98,7 +98,8 @@ def sharpness(
         step = None
     try:
         divisor = None if step is None else step.divisor
-        found = eigenvalues(f, params, products=products, args=args, seed=seed, divisor=divisor)
+        at = jax.tree.map(_precise, params)
+        found = eigenvalues(f, at, products=products, args=args, seed=seed, divisor=divisor)
     except FalllineError:
         return None
     return Sharpness(
@@ -114,6 +115,12 @@ def sharpness(
 
 
 _rule = jax.jit(stability.linear)
+
+
+def _precise(leaf: Any) -> Any:
+    """In single precision at least, since there are no eigenvalues in half of it."""
+    kind = jax.numpy.result_type(leaf)
+    return leaf if kind.itemsize > 2 else jax.numpy.asarray(leaf, jax.numpy.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -285,7 +292,8 @@ def condition(
 
     Reference: Goh, "Why momentum really works", Distill, 2017.
     """
-    found = eigenvalues(f, params, products=products, args=args, seed=seed, divisor=divisor)
+    at = jax.tree.map(_precise, params)
+    found = eigenvalues(f, at, products=products, args=args, seed=seed, divisor=divisor)
     values, errors = found.values.astype(float), found.errors.astype(float)
     size = ravel_pytree(params)[0].size
     rounding = float(np.finfo(found.values.dtype).eps) * math.sqrt(size) * 4

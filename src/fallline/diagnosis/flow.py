@@ -200,17 +200,14 @@ def _first_to_last(values: Sequence[float]) -> float:
     return values[0] / values[-1]
 
 
-def gradient_norms(
-    objective: Any, params: PyTree, state: PyTree, batch: Batch, *, per_entry: bool = False
-) -> dict[str, float]:
+def gradient_norms(objective: Any, params: PyTree, state: PyTree, batch: Batch) -> dict[str, float]:
     """The norm of the gradient of an objective on a batch, leaf by leaf.
 
     Costs one gradient, compiled once for an objective and a shape of the batch. Dropout is drawn from a
-    fixed key. With ``per_entry`` it is the root mean square over a leaf's numbers, by which leaves of
-    different sizes compare. The names are those of `fallline.tree.names`, such as "affine1/weights".
+    fixed key. The names are those of `fallline.tree.names`, such as "affine1/weights".
     """
     found = np.asarray(_gradient_norms(objective, params, state, batch), np.float64)
-    return _named(params, found, per_entry=per_entry)
+    return dict(zip(names(params), found.tolist(), strict=True))
 
 
 @jax.jit
@@ -218,19 +215,6 @@ def _gradient_norms(objective: Any, params: PyTree, state: PyTree, batch: Batch)
     key = jax.random.PRNGKey(0) if objective.random else None
     gradient = jax.grad(lambda p: objective(p, state, batch, key)[0])(params)
     return jnp.stack([norm(leaf) for leaf in jax.tree.leaves(gradient)])
-
-
-def weight_norms(params: PyTree, *, per_entry: bool = False) -> dict[str, float]:
-    """The norm of the parameters, leaf by leaf, as `gradient_norms` gives the gradient's."""
-    leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(params)]
-    found = np.array([np.linalg.norm(leaf.ravel()) for leaf in leaves])
-    return _named(params, found, per_entry=per_entry)
-
-
-def _named(params: PyTree, norms: np.ndarray, *, per_entry: bool) -> dict[str, float]:
-    if per_entry:
-        norms = norms / np.sqrt([max(np.size(leaf), 1) for leaf in jax.tree.leaves(params)])
-    return {name: float(value) for name, value in zip(names(params), norms, strict=True)}
 
 
 def layer_weights(leaves: Sequence[str]) -> list[str]:

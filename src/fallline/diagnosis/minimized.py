@@ -221,6 +221,10 @@ class MinimizeCase(RunCase):
         for name in changes:
             if name not in _SETTINGS:
                 raise FalllineError(f"fallline.minimize has no setting called {name!r} to change.")
+        if not (config is None or isinstance(config, dict)):
+            raise FalllineError(
+                f"config must be the arguments of fallline.minimize as a dict; it is {type(config).__name__}."
+            )
         if config is not None and "model" in config:
             return changing.changed(config, changes, self.learning_rate)
         asked = self.result.asked if config is None else config

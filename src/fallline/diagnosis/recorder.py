@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -15,7 +16,7 @@ from fallline.descent.loop import LAYER_FIELDS, STEP_FIELDS
 from fallline.diagnosis import optax_rules
 from fallline.diagnosis.one_step import deleted, measured, names_of, numbers_of, recorded
 from fallline.diagnosis.tape import Tape
-from fallline.diagnosis.watched import Watched
+from fallline.diagnosis.watched import Watched, whole
 from fallline.errors import FalllineError
 from fallline.optimizers import Optimizer
 
@@ -56,11 +57,23 @@ class LoopRecorder:
         every: int,
     ) -> None:
         for name, value in (("every", every), ("batch_size", batch_size), ("rows", rows)):
-            if value is not None and value < 1:
-                raise FalllineError(f"{name} must be 1 or more; it was given {value!r}.")
-        leaves = jax.tree.leaves(data)
+            if value is not None and not (isinstance(value, Integral) and value >= 1):
+                raise FalllineError(
+                    f"{name} must be a whole number, 1 or more; it was given {value!r}."
+                )
+        if not (learning_rate is None or callable(learning_rate)):
+            _number("The learning rate", learning_rate)
+        if not (objective is None or callable(objective)):
+            raise FalllineError(
+                f"The objective must be a function of the parameters; it is {objective!r}."
+            )
+        counts = {(*np.shape(leaf), None)[0] for leaf in jax.tree.leaves(data)}
+        if len(counts) > 1 or None in counts:
+            raise FalllineError(
+                "The data must be a tree of arrays whose first axes count the rows, as many in each."
+            )
         self.objective, self.data = objective, data
-        self.batch_size, self.rows = batch_size, len(leaves[0]) if leaves and rows is None else rows
+        self.batch_size, self.rows = batch_size, counts.pop() if counts and rows is None else rows
         self._optimizer, self._rate = optimizer, learning_rate
         self._every = every
         self._tape = Tape(layers=layers)
@@ -95,17 +108,25 @@ class LoopRecorder:
             optimizer_state: after the update, for the curvature as the optimizer meets it.
 
         Raises:
-            FalllineError: inside ``jax.jit``, ``lax.scan`` and the like, where nothing can be recorded.
+            FalllineError: inside ``jax.jit``, ``lax.scan`` and the like, where nothing can be recorded; if
+                the trees do not fit together, or the objective that `watch` was given cannot be called.
         """
-        gradient = numbers_of(grads)
-        if any(isinstance(leaf, Tracer) for leaf in (loss, *gradient)):
+        gradient, places = numbers_of(grads), numbers_of(params)
+        if any(isinstance(leaf, Tracer) for leaf in (loss, *gradient, *places)):
             raise FalllineError(
                 "recorder.log was called inside a function that JAX compiles, where there are no numbers "
                 "yet. Return them and log outside: from jax.jit, return (params, grads, updates, loss); from "
                 "lax.scan, return recorder.measure(params, grads, updates, loss, previous) as the step's "
                 "output and hand what the scan stacked to recorder.extend(records)."
             )
+        if not isinstance(loss, jax.Array):
+            loss = _number("The loss", loss)
         self._begin(params)
+        if len(gradient) != len(self._tape.leaf_names):
+            raise FalllineError(
+                f"The parameters have {len(self._tape.leaf_names)} arrays of numbers, but the gradient has "
+                f"{len(gradient)}: each step must be told with trees like the first one's."
+            )
         rate = self._current_rate(optimizer_state) if learning_rate is None else learning_rate
         if self._steps % self._every:
             self._pending.append((None, loss, rate))
@@ -114,7 +135,7 @@ class LoopRecorder:
             if before is None or any(map(deleted, before)):
                 before = last = None
             record = recorded(
-                numbers_of(params),
+                places,
                 gradient,
                 numbers_of(updates),
                 loss,
@@ -177,7 +198,21 @@ class LoopRecorder:
             records: each number with the steps as its first axis; a single step's will do.
             params: where the loop stands now, for the curvature.
             optimizer_state: likewise.
+
+        Raises:
+            FalllineError: if these are no records, or it is called where JAX compiles.
         """
+        wanted = [*STEP_FIELDS, *(LAYER_FIELDS if self._tape.layers else ())]
+        if not isinstance(records, dict) or not set(wanted) <= set(records):
+            raise FalllineError(
+                "recorder.extend takes what recorder.measure returned, or what lax.scan stacked of it: a "
+                f"dict with {', '.join(wanted)}."
+            )
+        if isinstance(records["loss"], Tracer) or np.ndim(records["loss"]) > 1:
+            raise FalllineError(
+                "recorder.extend takes numbers with the steps as their only axis, outside of what JAX "
+                "compiles: call it on what came back, and join nested scans with reshape(-1, ...) first."
+            )
         self._clock()
         self._pending.append((records, None, None))
         self._steps += (np.shape(records["loss"]) or (1,))[0]
@@ -210,7 +245,15 @@ class LoopRecorder:
         return self._tape.history(self._planned_rates, self._steps_per_epoch)
 
     def case(self) -> Case:
-        """The loop as the doctor meets it: one that can be tried again, if enough is known of it."""
+        """The loop as the doctor meets it: one that can be tried again, if enough is known of it.
+
+        Raises:
+            FalllineError: if nothing was recorded.
+        """
+        if not self._steps:
+            raise FalllineError(
+                "Nothing was recorded: call recorder.log at each step, then diagnose."
+            )
         optimizer, state = optax_rules.translated(self._optimizer, self._state)
         return Watched(
             self.history,
@@ -235,10 +278,6 @@ class LoopRecorder:
         """
         from fallline.diagnosis.doctor import diagnose
 
-        if not self._steps:
-            raise FalllineError(
-                "Nothing was recorded: call recorder.log at each step, then diagnose."
-            )
         return diagnose(self.case(), **options)
 
     # ------------------------------------------------------------------ inside
@@ -248,7 +287,28 @@ class LoopRecorder:
         if not self._tape.leaf_names:
             self._tape.leaf_names = names_of(params)
         if self._first is None and self.objective is not None:
+            self._try(self.objective, params)
             self._first = params
+
+    def _try(self, objective: Callable[..., Any], params: PyTree) -> None:
+        """Trace the objective once: a mistake in it is told at the first step, not after the last."""
+        if not whole(params):
+            return
+        try:
+            found = jax.eval_shape(objective, params, *(() if self.data is None else (self.data,)))
+        except FalllineError:
+            raise
+        except Exception as error:
+            called = "f(params)" if self.data is None else "f(params, data)"
+            raise FalllineError(
+                f"The objective that fallline.watch was given cannot be differentiated as {called}, with the "
+                f"parameters that were logged: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            ) from error
+        if getattr(found, "shape", None) != ():
+            raise FalllineError(
+                "The objective that fallline.watch was given must return one number, without anything beside "
+                f"it; it returned {found}."
+            )
 
     def _clock(self) -> None:
         self._latest = time.perf_counter()
@@ -272,7 +332,7 @@ class LoopRecorder:
                 leaves = [np.atleast_2d(found[f]) for f in LAYER_FIELDS] if layers else []
             elif record is None:
                 steps = np.full((1, len(STEP_FIELDS)), np.nan)
-                steps[0, 0] = loss
+                steps[0, 0] = np.reshape(loss, ())
                 leaves = [np.full((1, width), np.nan)] * len(LAYER_FIELDS) if layers else []
             else:
                 numbers = np.asarray(record, np.float64)
@@ -306,7 +366,12 @@ class LoopRecorder:
             return np.full(count, np.nan)
         if not callable(rate):
             return np.full(count, float(rate))
-        return np.asarray(jax.vmap(rate)(jnp.arange(count)), np.float64)
+        try:
+            found = np.asarray(jax.vmap(rate)(jnp.arange(count)), np.float64)
+        except TypeError:
+            # A schedule that asks in Python which step it is.
+            found = np.asarray([rate(step) for step in range(count)], np.float64)
+        return np.broadcast_to(found, (count,))
 
     @property
     def _steps_per_epoch(self) -> int | None:
@@ -315,3 +380,10 @@ class LoopRecorder:
         if self.rows is None or self.batch_size is None:
             return None
         return math.ceil(self.rows / self.batch_size)
+
+
+def _number(what: str, value: Any) -> float:
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError):
+        raise FalllineError(f"{what} must be a number; it was given {value!r}.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -169,8 +169,6 @@ def spikes(losses: Any) -> int:
     Far: 10 robust standard deviations (1.4826 times the median distance from the median) above the median
     of the last 50 steps, and 10 % above it at the least. A loss that goes on rising has no spikes.
     """
-    from scipy import ndimage
-
     values = np.asarray(losses, np.float64).ravel()
     values = values[np.isfinite(values)]
     if values.size < 3:
@@ -180,16 +178,26 @@ def spikes(losses: Any) -> int:
         values = np.log(values)
     else:
         least *= float(np.median(np.abs(values)))
-    # The origin shifts the window from around a step to the steps up to it.
-    past: dict[str, Any] = {"size": AROUND + 1, "origin": AROUND // 2, "mode": "reflect"}
-    median = ndimage.median_filter(values, **past)
-    scale = 1.4826 * ndimage.median_filter(np.abs(values - median), **past)
-    scale = np.maximum(scale, least)
-    before = ndimage.minimum_filter1d(values, AROUND + 1, origin=AROUND // 2, mode="nearest")
-    after = ndimage.minimum_filter1d(values, AROUND + 1, origin=-(AROUND // 2), mode="nearest")
+    before = _windows(values, (AROUND, 0), "edge").min(axis=1)
+    after = _windows(values, (0, AROUND), "edge").min(axis=1)
     # At the start the window is mirrored, so a first fall must not pass for a spike: it has to have risen.
-    high = (values > median + FAR * scale) & (values > before + FAR * scale)
-    return int(np.sum(high & (after <= median + 3 * scale)))
+    past = _windows(values, (AROUND, 0), "symmetric")
+    risen = np.flatnonzero(values > before + FAR * least)
+    count = 0
+    for some in np.array_split(risen, risen.size // 4096 + 1):
+        median = np.median(past[some], axis=1)
+        scale = 1.4826 * np.median(np.abs(past[some] - median[:, None]), axis=1)
+        scale = np.maximum(scale, least)
+        high = values[some] > np.maximum(median, before[some]) + FAR * scale
+        count += int(np.sum(high & (after[some] <= median + 3 * scale)))
+    return count
+
+
+def _windows(
+    values: np.ndarray, more: tuple[int, int], mode: Literal["edge", "symmetric"]
+) -> Float[np.ndarray, "n window"]:
+    """Of each step the steps up to it, or from it on; what is missing at the ends by a mode of `np.pad`."""
+    return np.lib.stride_tricks.sliding_window_view(np.pad(values, more, mode=mode), AROUND + 1)
 
 
 def rises(losses: Any) -> float:

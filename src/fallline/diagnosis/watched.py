@@ -13,7 +13,7 @@ import numpy as np
 from fallline.descent.run import Run, Snapshot
 from fallline.descent.stopping import Stop
 from fallline.diagnosis.case import SAMPLE, Case, RunCase, problem_of
-from fallline.diagnosis.one_step import deleted
+from fallline.diagnosis.one_step import deleted, inexact
 from fallline.diagnosis.tape import ending
 from fallline.errors import FalllineError
 from fallline.tree import to_arrays
@@ -65,7 +65,7 @@ class Watched:
         rates = self.history.learning_rate
         if len(rates) and math.isfinite(rates[0]) and not callable(self.optimizer.learning_rate):
             self.optimizer = self.optimizer.with_rate(float(rates[0]))
-        if self.optimizer_state is None and _whole(self.last):
+        if self.optimizer_state is None and whole(self.last):
             state = self.optimizer.init(self.last)
             # Without averages there is nothing that only the loop would know.
             if set(state) <= {"step", "velocity"}:
@@ -82,7 +82,7 @@ class Watched:
     def _run(self) -> Run | None:
         """The loop as a run of `fallline.train`, which can then be tried again with changes."""
         known = self.objective is not None and self.optimizer is not None and len(self.history)
-        known = known and _whole(self.first) and _whole(self.last)
+        known = known and whole(self.first) and whole(self.last)
         if (
             not known
             or self.optimizer_state is None
@@ -141,20 +141,16 @@ class LoopCase(Case):
         from fallline.diagnosis import curvature
 
         w = self.watched
-        if w.objective is None or not _whole(w.last) or w.optimizer_state is None:
+        if w.objective is None or not whole(w.last) or w.optimizer_state is None:
             return None
         rows = () if w.data is None else (_sample(w.data, w.rows or 0),)
         return curvature.sharpness(w.optimizer, w.optimizer_state, w.objective, w.last, rows)
 
 
-def _whole(params: PyTree) -> bool:
+def whole(params: PyTree) -> bool:
     """Are there parameters, all numbers, and still in memory?"""
     leaves = jax.tree.leaves(params)
-    return bool(leaves) and not any(map(deleted, leaves)) and all(map(_inexact, leaves))
-
-
-def _inexact(leaf: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.inexact))
+    return bool(leaves) and not any(map(deleted, leaves)) and all(map(inexact, leaves))
 
 
 def _sample(data: PyTree, count: int) -> PyTree:

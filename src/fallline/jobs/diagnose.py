@@ -139,6 +139,8 @@ def rows_of(
             return None, "data_changed"
         return cut(table, target_of(table, config), config), ""
     except FalllineError:
+        if data is not None:
+            raise
         return None, "data_gone"
 
 

@@ -67,24 +67,33 @@ class TableCase(RunCase):
         return found
 
     def column_name(self, column: int | None) -> str:
-        """The name of an encoded column."""
-        names = self.fitted.encoder.feature_names
+        """The name of an encoded column; of a category, the name of the table's column."""
+        encoder = self.fitted.encoder
+        names = encoder.feature_names
         if column is None or column >= len(names):
             return super().column_name(column)
-        return names[column]
+        numbers = len(encoder.numbers.columns) + len(encoder.numbers.missing)
+        return names[column] if column < numbers else column_of(encoder, column)
 
     def changed(self, changes: Mapping[str, Any], config: Any = None) -> Any:
         """The config, or arguments of `fallline.train` if such are given, with changes made in it."""
         if isinstance(config, dict):
             return super().changed(changes, config)
+        if not (config is None or isinstance(config, FitConfig)):
+            raise FalllineError(
+                "config must be a FitConfig, or the arguments of fallline.train as a dict; it is "
+                f"{type(config).__name__}."
+            )
         return self._config(changes, config or self.config)
 
     def _config(self, changes: Mapping[str, Any], config: FitConfig) -> FitConfig:
-        # The fix is for the model that was diagnosed, at the rate that was found for it: with it and without
-        # it, the runs differ in nothing else.
-        new: dict[str, Any] = {"model": self.name if config.model == "auto" else config.model}
-        if config.learning_rate == "auto":
-            new["learning_rate"] = float(self.run.learning_rate)
+        new: dict[str, Any] = {}
+        if "drop" not in changes:
+            # The fix is for the model that was diagnosed, at the rate that was found for it: with it and
+            # without it, the runs differ in nothing else. Other columns want a model and a rate of their own.
+            new["model"] = self.name if config.model == "auto" else config.model
+            if config.learning_rate == "auto":
+                new["learning_rate"] = float(self.run.learning_rate)
         optimizer, numbers = config.optimizer, dict(config.hyperparameters)
         for name, value in changes.items():
             if name in PLAIN:

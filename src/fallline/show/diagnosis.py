@@ -21,11 +21,13 @@ from fallline.store import files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
     from fallline.diagnosis.finding import Diagnosis, Finding
     from fallline.show.style import Theme
 
 SIZE = (9.2, 4.4)
+TITLE = style.TITLE + 1
 WIDTH = 40
 """Columns of the text beside the curves."""
 
@@ -76,15 +78,12 @@ def diagnosis(
         finding.lang = "en"
     _curves(ax, finding, colours)
     ax.set_ylabel(_label(finding, "loss"))
-    ax.set_title(finding.title, loc="left", color=colours.text, fontsize=TITLE, pad=10)
+    title = ax.set_title(finding.title, loc="left", color=colours.text, fontsize=TITLE, pad=10)
     style.key(ax, colours, loc="best")
     _beside(ax, finding, colours)
     if font:
-        _in_font(ax, font)
+        _in_font(ax, title, font)
     return ax
-
-
-TITLE = style.TITLE + 1
 
 
 def save(found: Diagnosis, path: Path, *, theme: str | Theme | None = None) -> None:
@@ -187,7 +186,8 @@ def _height(ax: Axes) -> float:
 def _wrapped(text: str) -> list[str]:
     """Lines of at most `WIDTH` columns: between words, and between any two Chinese characters."""
     pieces = re.findall(
-        r"[\u3000-\u9fff\uff00-\uffef]\s*|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+", text
+        r"[\u3000-\u9fff\uff00-\uffef]\s*|(?:[^\s\u3000-\u9fff\uff00-\uffef]|(?<=\d) (?=%))+\s*|\s+",
+        text,
     )
     lines = [""]
     for piece in pieces:
@@ -218,9 +218,8 @@ def _font(lang: str) -> str | None:
     return None
 
 
-def _in_font(ax: Axes, family: str) -> None:
+def _in_font(ax: Axes, title: Text, family: str) -> None:
     legend = ax.get_legend()
     texts = [*ax.texts, ax.xaxis.label, ax.yaxis.label, *(legend.get_texts() if legend else [])]
-    titles = [ax.title, ax._left_title]  # pyright: ignore
-    for text in (*texts, *titles):
+    for text in (*texts, title):
         text.set_fontfamily([family, "DejaVu Sans"])

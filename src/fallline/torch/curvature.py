@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from fallline.optimizers import stability
 from fallline.torch.library import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from fallline.optimizers.stability import Linear
 
@@ -55,6 +57,8 @@ def sharpness(
     """
     t = torch()
     kept = [p for p in parameters if p.requires_grad]
+    if any(p.is_complex() for p in kept):
+        raise FalllineError("The curvature of a loss of complex parameters is not measured.")
     with t.enable_grad():
         loss = loss_function()
         if not getattr(loss, "requires_grad", False) or loss.numel() != 1:
@@ -62,26 +66,30 @@ def sharpness(
                 "watch.curvature needs a function that recomputes the loss of one batch, one number that "
                 "can be differentiated: watch.curvature(lambda: criterion(model(x), y))."
             )
-        slopes = t.autograd.grad(loss.reshape(()), kept, create_graph=True, allow_unused=True)
+        with _differentiable():
+            slopes = t.autograd.grad(loss.reshape(()), kept, create_graph=True, allow_unused=True)
     used = [(p, g) for p, g in zip(kept, slopes, strict=True) if g is not None and g.requires_grad]
     if not used:
         raise FalllineError("This loss is linear in every parameter, so it has no curvature.")
     weights, slopes = zip(*used, strict=True)
-    scale = _scale(rule, parameters, weights)
+    # Vectors in half precision would not stay orthogonal.
+    kind = functools.reduce(t.promote_types, (p.dtype for p in weights), t.float32)
+    scale = _scale(rule, parameters, weights, kind)
 
     def product(v: Any) -> Any:
         parts = v.mul(scale).split([p.numel() for p in weights])
-        along = [part.view_as(p) for part, p in zip(parts, weights, strict=True)]
-        found = t.autograd.grad(slopes, weights, along, retain_graph=True, allow_unused=True)
+        along = [part.view_as(p).to(p.dtype) for part, p in zip(parts, weights, strict=True)]
+        with _differentiable():
+            found = t.autograd.grad(slopes, weights, along, retain_graph=True, allow_unused=True)
         flat = [
-            (t.zeros_like(p) if h is None else h).reshape(-1)
+            (t.zeros_like(p) if h is None else h.to_dense()).reshape(-1).to(kind)
             for h, p in zip(found, weights, strict=True)
         ]
         return t.cat(flat).mul(scale)
 
     size = sum(p.numel() for p in weights)
     draw = np.random.default_rng(0).normal(size=size)
-    start = t.as_tensor(draw, dtype=weights[0].dtype, device=weights[0].device)
+    start = t.as_tensor(draw, dtype=kind, device=weights[0].device)
     values, vectors, errors, basis = _lanczos(product, start, min(products, size))
     direction = t.as_tensor(vectors[:, 0], dtype=basis.dtype, device=basis.device) @ basis
     direction = direction.mul(scale)
@@ -98,14 +106,27 @@ def sharpness(
     )
 
 
-def _scale(rule: Linear | None, parameters: Sequence[Any], weights: Sequence[Any]) -> Any:
+@contextlib.contextmanager
+def _differentiable() -> Generator[None]:
+    """Say in a sentence that PyTorch cannot differentiate a loss, or not once more."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise FalllineError(
+            f"PyTorch cannot differentiate this loss twice: {str(error).partition(chr(10))[0]}"
+        ) from None
+
+
+def _scale(
+    rule: Linear | None, parameters: Sequence[Any], weights: Sequence[Any], kind: Any
+) -> Any:
     r"""The diagonal of $P^{-1/2}$, or 1."""
     if rule is None or rule.divisor is None:
         return 1.0
     divisors = dict(zip(map(id, parameters), rule.divisor, strict=True))
     flat = np.concatenate([np.asarray(divisors[id(p)], np.float64).ravel() for p in weights])
     root = 1 / np.sqrt(np.maximum(flat, np.finfo(np.float32).tiny))
-    return torch().as_tensor(root, dtype=weights[0].dtype, device=weights[0].device)
+    return torch().as_tensor(root, dtype=kind, device=weights[0].device)
 
 
 def _lanczos(product: Callable[[Any], Any], start: Any, products: int) -> Any:

@@ -156,7 +156,7 @@ def table(steps: Sequence[Step], count: int) -> tuple[np.ndarray, np.ndarray]:
         shape = (len(block), len(kinds), len(active))
         values = found[begin : begin + math.prod(shape)].reshape(shape)
         begin += values.size
-        if rated:
+        if rated and 1 in kinds:
             values[:, 1] *= np.square(np.array([step.rates for step in block]))
         places = slice(first, first + len(block))
         first = places.stop

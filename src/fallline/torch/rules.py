@@ -45,13 +45,13 @@ def translated(optimizer: Any) -> Optimizer | None:
     """
     group = optimizer.param_groups[0]
     optim = torch().optim
-    rate = float(group.get("initial_lr", group.get("lr", 0.0)))
-    if group.get("maximize") or group.get("differentiable"):
+    kind = type(optimizer)
+    if kind not in _known() or group.get("maximize") or group.get("differentiable"):
         return None
+    rate = float(group.get("initial_lr", group.get("lr", 0.0)))
     beta1, beta2 = (float(beta) for beta in group.get("betas", (0.0, 0.0)))
     epsilon = float(group.get("eps", 0.0))
     decay = float(group.get("weight_decay", 0.0))
-    kind = type(optimizer)
     if kind is optim.SGD:
         return _descent(rate, group)
     if kind is optim.AdamW or (kind is optim.Adam and group.get("decoupled_weight_decay")):
@@ -70,6 +70,12 @@ def translated(optimizer: Any) -> Optimizer | None:
     return None
 
 
+def _known() -> tuple[type, ...]:
+    """The classes whose settings are read; others may call by the same name what is no number."""
+    o = torch().optim
+    return o.SGD, o.AdamW, o.Adam, o.NAdam, o.RMSprop, o.Adagrad, o.Adadelta
+
+
 def _descent(rate: float, group: dict[str, Any]) -> Optimizer | None:
     momentum, damping = float(group["momentum"]), float(group["dampening"])
     if not momentum:
@@ -84,8 +90,11 @@ def _descent(rate: float, group: dict[str, Any]) -> Optimizer | None:
 def state_of(ours: Optimizer, theirs: Any, parameters: Sequence[Any]) -> dict[str, Any] | None:
     """What PyTorch's optimizer remembers of some parameters, as `fallline.optimizers` would hold it.
 
-    A list an entry, one array a parameter. None before its first step.
+    A list an entry, one array in single precision a parameter. None before its first step, and for complex
+    parameters.
     """
+    if any(p.is_complex() for p in parameters):
+        return None
     each = [theirs.state.get(p, {}) for p in parameters]
     found: dict[str, Any] = {"step": 0}
     steps = [float(state["step"]) for state in each if "step" in state]
@@ -93,7 +102,7 @@ def state_of(ours: Optimizer, theirs: Any, parameters: Sequence[Any]) -> dict[st
         found["step"] = int(max(steps))
     for its, our in _name_pairs(ours):
         if all(state.get(its) is not None for state in each):
-            found[our] = [np.asarray(state[its].detach().cpu()) for state in each]
+            found[our] = [state[its].detach().float().cpu().numpy() for state in each]
     wanted = set(ours.init([np.zeros(1, np.float32)]))
     return found if wanted <= set(found) else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -51,8 +52,8 @@ class Watch:
                 raise FalllineError(
                     f"fallline.torch.watch takes a model and its optimizer; {what!r} is no {name}."
                 )
-        if every < 1:
-            raise FalllineError(f"every must be 1 or more; it was given {every!r}.")
+        if not isinstance(every, Integral) or every < 1:
+            raise FalllineError(f"every must be a whole number, 1 or more; it was given {every!r}.")
         self.model, self.optimizer = model, optimizer
         self._every = every
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -86,7 +87,19 @@ class Watch:
 
         Several before one step of the optimizer (a batch in parts) are averaged. One that nothing is to be
         learnt from, under ``torch.no_grad()``, is not recorded.
+
+        Raises:
+            FalllineError: if it is no tensor of one number.
         """
+        if not isinstance(loss, torch().Tensor) or loss.numel() != 1:
+            raise FalllineError(
+                "watch.loss takes the tensor of one number on which the loop calls backward(); it was given "
+                + (
+                    f"a tensor of shape {tuple(loss.shape)}."
+                    if hasattr(loss, "shape")
+                    else f"{loss!r}."
+                )
+            )
         if loss.requires_grad:
             self._losses.append(loss.detach())
         return loss
@@ -160,7 +173,17 @@ class Watch:
         return None if self._activations is None else self._activations.measured(at)
 
     def case(self) -> Case:
-        """The loop as the doctor meets it."""
+        """The loop as the doctor meets it.
+
+        Raises:
+            FalllineError: if no step or no loss was recorded.
+        """
+        if not self._steps:
+            raise FalllineError("No step was recorded: train, and call optimizer.step(), first.")
+        if not self._tape.told:
+            raise FalllineError(
+                "The loss was never told: write  watch.loss(criterion(model(x), y)).backward()  in the loop."
+            )
         return TorchCase(self)
 
     def diagnose(self, loss_function: Callable[[], Any] | None = None, **options: Any) -> Diagnosis:
@@ -175,15 +198,10 @@ class Watch:
         """
         from fallline.diagnosis.doctor import diagnose
 
-        if not self._steps:
-            raise FalllineError("No step was recorded: train, and call optimizer.step(), first.")
-        if not self._tape.told:
-            raise FalllineError(
-                "The loss was never told: write  watch.loss(criterion(model(x), y)).backward()  in the loop."
-            )
-        if loss_function is not None and np.isfinite(self.history.loss[-1]):
+        case = self.case()
+        if loss_function is not None and np.isfinite(case.history.loss[-1]):
             self.curvature(loss_function)
-        return diagnose(self.case(), **options)
+        return diagnose(case, **options)
 
     def close(self) -> None:
         """Detach: no hook stays behind. What was recorded stays."""

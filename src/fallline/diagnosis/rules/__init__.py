@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fallline.diagnosis.rules import (
     data,
     generalisation,
@@ -18,7 +20,7 @@ from fallline.diagnosis.rules import (
     rate,
     settings,
 )
-from fallline.diagnosis.rules.base import SOURCES, found, stuck
+from fallline.diagnosis.rules.base import SOURCES, STUCK, endless, found, stuck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from fallline.diagnosis.finding import Finding
 
     Rule = Callable[[Facts], Finding | list[Finding] | None]
+
+FEW_STEPS = 10
+"""A run of fewer steps need not have learned anything."""
 
 NAMES = tuple(SOURCES)
 """All names that a finding may have."""
@@ -95,8 +100,29 @@ def nothing_left(facts: Facts) -> list[Finding]:
         ("loss_end", facts.last, facts.first),
         ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
     ]
-    if facts.blew_up or (facts.run is not None and stuck(facts)):
-        return [found(facts, "unknown", ends, first=facts.first, last=facts.last)]
+    numbers = {"first": facts.first, "last": facts.last, "steps": facts.steps}
+    # A run that began with what an earlier one had learned need not learn more.
+    learned = facts.last < STUCK * facts.chance
+    if facts.blew_up or (facts.run is not None and stuck(facts) and not learned):
+        at_rest = place.converged(facts) if facts.own_objective and facts.sharpness else None
+        if at_rest is not None and facts.sharpness is not None and facts.sharpness.smallest > 0:
+            return [at_rest]
+        return [found(facts, "unknown", ends, key=_why_unknown(facts), **numbers)]
+    if endless(facts):
+        return [found(facts, "unknown", ends, key="unknown.endless", **numbers)]
     said = [f for f in (place.converged(facts), rate.edge_of_stability(facts)) if f is not None]
-    healthy = found(facts, "healthy", ends, first=facts.first, last=facts.last)
-    return [*said[:1], *said[1:]] if said and said[0].name == "converged" else [healthy, *said]
+    fell = facts.last < facts.first
+    if not (said or fell or learned):
+        return [found(facts, "unknown", ends, key=_why_unknown(facts), **numbers)]
+    key = "healthy" if fell else "healthy.level"
+    healthy = found(facts, "healthy", ends, key=key, chance=facts.chance, **numbers)
+    return said if said and said[0].name == "converged" else [healthy, *said]
+
+
+def _why_unknown(facts: Facts) -> str:
+    """What to say of a run that did not learn, and of which no rule knows why."""
+    if not np.isfinite(facts.losses).any():
+        return "unknown.not-finite"
+    if endless(facts):
+        return "unknown.endless"
+    return "unknown.short" if facts.steps < FEW_STEPS and not facts.blew_up else "unknown"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fallline.diagnosis.finding import Evidence, Finding, Fix
 
 if TYPE_CHECKING:
@@ -89,6 +91,21 @@ def rounded(value: float) -> float:
 def stuck(facts: Facts) -> bool:
     """Did the run end about where a constant prediction, or its own start, is?"""
     return not facts.last < STUCK * facts.reference + (1 - STUCK) * min(facts.reference, 0.0)
+
+
+def endless(facts: Facts) -> bool:
+    """Does a function of the user's own fall without end, so that no rate can be right?"""
+    if not facts.own_objective:
+        return False
+    finite = facts.losses[np.isfinite(facts.losses)]
+    if facts.blew_up:
+        return len(finite) > 1 and finite[-1] <= finite.min() < min(-1e6 * abs(finite[0]), -1e6)
+    tried = {f: o.loss for f, o in facts.rate_trials.items() if f > 1}
+    if min(tried.values(), default=0.0) < -1e6 * max(abs(facts.first), 1.0):
+        return True
+    furthest = max(tried, default=1.0)
+    # Had it a bottom, some rate would have overshot it.
+    return furthest >= 1e3 and tried[furthest] < 0 and tried[furthest] <= min(tried.values())
 
 
 def falling(facts: Facts, least: float = 0.01, *, look: bool = True) -> bool:

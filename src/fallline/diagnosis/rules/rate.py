@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.diagnosis.finding import Fix
-from fallline.diagnosis.rules.base import WORTH, better, falling, found, rounded, stuck
+from fallline.diagnosis.rules.base import WORTH, better, endless, falling, found, rounded, stuck
 
 if TYPE_CHECKING:
     from fallline.diagnosis.facts import Facts
@@ -28,7 +28,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     lower = facts.best_rate(lower=True)
     if facts.run is None:
         return _history_alone(facts)
-    if lower is None or not better(facts, lower[1]):
+    if lower is None or not better(facts, lower[1]) or (facts.blew_up and endless(facts)):
         return None
     factor, trial = lower
     signs: list[tuple[Any, ...]] = []
@@ -94,7 +94,7 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     if facts.blew_up or higher is None or facts.case.ended == "gradient":
         return None
     # Half-way measures are not worth it: any rate has one that ends a little lower.
-    if not better(facts, higher[1], LOW):
+    if not better(facts, higher[1], LOW) or endless(facts):
         return None
     factor, trial = higher
     signs: list[tuple[Any, ...]] = []

@@ -10,6 +10,7 @@ import importlib
 import math
 import os
 import string
+import sys
 from typing import Any
 
 from fallline.errors import FalllineError, nearest
@@ -58,12 +59,21 @@ def language(asked: str | None = None) -> str:
         FalllineError: if the language asked for is not spoken here.
     """
     if asked is not None:
-        code = asked.replace("-", "_").partition("_")[0].partition(".")[0].lower()
+        code = str(asked).replace("-", "_").partition("_")[0].partition(".")[0].lower()
         if code not in LANGUAGES:
             raise FalllineError(f"The doctor does not speak {asked!r}: {nearest(code, LANGUAGES)}")
         return code
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if os.environ.get(name):
             code = os.environ[name].partition("_")[0].partition(".")[0].lower()
-            return code if code in LANGUAGES else "en"
+            return code if code in LANGUAGES and _shown(code) else "en"
     return "en"
+
+
+def _shown(lang: str) -> bool:
+    """Can what this process prints hold the language's letters?"""
+    try:
+        say(lang, "verdicts", "unknown").encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

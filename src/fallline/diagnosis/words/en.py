@@ -67,6 +67,10 @@ VERDICTS = {
     "converged": "The run has converged: the gradient is gone and the loss rests in a minimum.",
     "healthy": "The run looks healthy: the loss fell from {first:n} to {last:n}.",
     "unknown": "The run did not learn, and none of the rules says why.",
+    "healthy.level": "The run looks healthy: the loss stayed at about {last:n}, well below the {chance:n} that a constant prediction costs.",
+    "unknown.short": "The run is too short to tell anything of it; steps made: {steps:i}.",
+    "unknown.not-finite": "The loss was no finite number from the first step on: look at the start and at the data.",
+    "unknown.endless": "The loss falls without end: the function has no minimum on this way.",
     "unknown.empty": "The run has not made a step yet, so that there is nothing to tell.",
 }
 
@@ -137,7 +141,7 @@ FIXES = {
 EVIDENCE = {
     "rows": "{value:i} rows",
     "target_values": "{value:i} value in the target",
-    "leak_strength": "strength of that column alone {value:n} (limit {against:n})",
+    "leak_strength": "agreement of that column alone with the target {value:n} (limit {against:n})",
     "best_loss": "lowest loss {value:n}, a constant prediction {against:n}",
     "neighbour_p": "nearest neighbours: p = {value:n} for no relation",
     "linear_p": "linear model: p = {value:n} for no relation",
@@ -223,6 +227,7 @@ LABELS = {
     "not_tried": "Not tried: no run can be repeated with this fix.",
     "nothing_wrong": "The history of the run shows nothing wrong.",
     "nothing_learned": "The run predicts no better than the baseline; its history alone does not say why.",
+    "hardly_learned": "The run predicts hardly better than the baseline; its history alone does not say why.",
     "closer": "Look closer:  {command}",
     "without_fix": "without the fix",
     "with_fix": "with the fix",

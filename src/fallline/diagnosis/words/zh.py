@@ -72,6 +72,10 @@ VERDICTS = {
     "converged": "训练已收敛：梯度已经消失，损失停在极小值处。",
     "healthy": "训练看来是健康的：损失从 {first:n} 降到 {last:n}。",
     "unknown": "模型没有学到东西，而没有一条规则能说明原因。",
+    "healthy.level": "训练看来是健康的：损失一直在 {last:n} 左右，远低于常数预测的 {chance:n}。",
+    "unknown.short": "训练太短，还看不出什么；已走步数：{steps:i}。",
+    "unknown.not-finite": "损失从第一步起就不是有限的数：请检查起点和数据。",
+    "unknown.endless": "损失无止境地下降：函数在这个方向上没有极小值。",
     "unknown.empty": "训练还没有走出一步，因此无从判断。",
 }
 
@@ -154,7 +158,7 @@ FIXES = {
 EVIDENCE = {
     "rows": "{value:i} 行",
     "target_values": "目标只有 {value:i} 个不同的值",
-    "leak_strength": "单凭该列的解释力 {value:n}（界限 {against:n}）",
+    "leak_strength": "该列单独与目标的一致程度 {value:n}（界限 {against:n}）",
     "best_loss": "最低损失 {value:n}，恒定预测为 {against:n}",
     "neighbour_p": "最近邻：无关系的 p 值为 {value:n}",
     "linear_p": "线性模型：无关系的 p 值为 {value:n}",
@@ -240,6 +244,7 @@ LABELS = {
     "not_tried": "未验证：无法用此修正重复训练。",
     "nothing_wrong": "训练记录中没有发现问题。",
     "nothing_learned": "模型的预测不比基线好；仅凭训练记录无法说明原因。",
+    "hardly_learned": "模型的预测几乎不比基线好；仅凭训练记录无法说明原因。",
     "closer": "进一步诊断：  {command}",
     "without_fix": "修正前",
     "with_fix": "修正后",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -44,6 +45,13 @@ ODD = {
 def test_an_odd_run_is_called_what_it_is(case):
     make, key = ODD[case]
     assert only(make()).key == key
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_a_run_in_double_precision_is_diagnosed_in_it(kind):
+    with jax.enable_x64(True):
+        run = descent(lambda p: jnp.sum(p**2), 3.0, start=jnp.ones(2, kind))
+    assert only(run).name == "learning-rate-too-high"
 
 
 def test_a_start_in_the_minimum_has_converged():

@@ -157,6 +157,32 @@ def test_the_curvature_is_the_hessian_s(t, rows, name):
     assert watch.case().sharpness() is found
 
 
+@pytest.mark.parametrize(("kind", "counted"), [("SGD", 1), ("Adam", 1), ("AdamW", 0)])
+def test_weight_decay_inside_the_gradient_curves_too(t, kind, counted):
+    w = t.nn.Parameter(t.tensor([1.0, 1.0]))
+    b = t.nn.Parameter(t.tensor([1.0]))
+    model = t.nn.Module()
+    model.w, model.b = w, b
+    groups = [{"params": [w], "weight_decay": 3.0}, {"params": [b], "weight_decay": 0.5}]
+    optimizer = getattr(t.optim, kind)(groups, 1e-3)
+    watch = fallline.torch.watch(model, optimizer)
+
+    def loss():
+        return 0.5 * (w[0] ** 2 + 2 * w[1] ** 2 + 4 * b[0] ** 2)
+
+    watch.loss(loss()).backward()
+    optimizer.step()
+    found = watch.curvature(loss)
+    hessian = np.array([1.0, 2.0, 4.0]) + counted * np.array([3.0, 3.0, 0.5])
+    if kind == "SGD":
+        np.testing.assert_allclose(found.limit, 2 / hessian.max(), rtol=1e-5)
+    else:
+        # After one step Adam divides by the size of the gradient that it saw.
+        hessian /= np.abs(np.array([1.0, 2.0, 4.0]) + counted * np.array([3.0, 3.0, 0.5]))
+    np.testing.assert_allclose(found.largest, hessian.max(), rtol=1e-5)
+    np.testing.assert_allclose(found.smallest, hessian.min(), rtol=1e-5)
+
+
 def test_closures_frozen_parameters_and_those_without_a_gradient(t, rows):
     x, y = rows
     model = network(t)

@@ -7,9 +7,10 @@ import pytest
 
 from fallline.diagnosis import optax_rules
 from fallline.diagnosis.case import RunCase
+from fallline.diagnosis.watched import LoopCase
 from fallline.diagnosis.watch import watch
 from fallline.errors import FalllineError
-from fallline.optimizers import Adam, Nesterov, from_optax
+from fallline.optimizers import SGD, Adam, Nesterov, WeightDecay, from_optax
 
 ROWS = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32) * [1.0, 2.0, 0.5]
 TARGET = ROWS @ np.array([1.0, -1.0, 2.0]) + 0.5
@@ -141,3 +142,33 @@ def test_optax_s_optimizers_are_understood_and_others_are_not_guessed():
     assert optax_rules.translated(optax.adafactor(0.1)) == (None, None)
     schedule = optax_rules.rate_of(optax.sgd(optax.linear_schedule(1.0, 0.0, 10)))
     assert schedule(5) == 0.5
+
+
+def test_decay_before_the_rule_is_translated_only_where_that_is_exact():
+    optax = pytest.importorskip("optax", reason="watching optax needs optax")
+    decay, clip, sgd = optax.add_decayed_weights(0.5), optax.clip(0.1), optax.sgd(0.1)
+    assert optax_rules.translated(optax.chain(decay, sgd))[0] == WeightDecay(SGD(0.1), 0.5)
+    theirs = optax.chain(clip, decay, sgd)
+    ours = optax_rules.translated(theirs)[0]
+    params, grads = {"w": jnp.array([1.0, -2.0])}, {"w": jnp.array([3.0, 0.05])}
+    expected = theirs.update(grads, theirs.init(params), params)[0]
+    found = ours.update(grads, ours.init(params), params)[0]
+    np.testing.assert_allclose(found["w"], expected["w"], rtol=1e-6)
+    momentum = optax.sgd(0.1, momentum=0.9)
+    for rest in ((momentum,), (optax.adam(0.1),), (clip, sgd)):
+        assert optax_rules.translated(optax.chain(decay, *rest)) == (None, None)
+    assert optax_rules.translated(optax.chain(sgd, decay)) == (None, None)
+
+
+def test_a_schedule_of_optax_is_not_tried_again_as_its_first_rate():
+    optax = pytest.importorskip("optax", reason="watching optax needs optax")
+    schedule = optax.linear_schedule(0.05, 0.0, 4)
+    recorder = watch(objective, DATA, optax.sgd(schedule), batch_size=64)
+    params = START
+    for step in range(4):
+        loss, grads = gradient(params, DATA)
+        updates = jax.tree.map(lambda g, rate=schedule(step): -rate * g, grads)
+        recorder.log(params, grads, updates, loss)
+        params = jax.tree.map(jnp.add, params, updates)
+    np.testing.assert_allclose(recorder.history.learning_rate, [0.05, 0.0375, 0.025, 0.0125])
+    assert isinstance(recorder.case(), LoopCase)

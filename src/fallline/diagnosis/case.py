@@ -15,10 +15,12 @@ import jax
 import numpy as np
 
 from fallline import sparse, tree
+from fallline.descent.minimize_jobs import in_precision
 from fallline.descent.problem import Problem, pose, with_rate
 from fallline.diagnosis import changes as changing
 from fallline.errors import FalllineError
 from fallline.models import Model
+from fallline.optimizers import SGD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,17 +187,33 @@ class RunCase(Case):
         assert self.problem is not None
         return float(_norm_at(params, self.problem.objective, state, self.sample))
 
-    def sharpness(self) -> Sharpness | None:
-        """See `Case.sharpness`: by some Hessian-vector products over the sample."""
+    def sharpness(self, *, plain: bool = False) -> Sharpness | None:
+        """See `Case.sharpness`: by some Hessian-vector products over the sample.
+
+        Args:
+            plain: of the Hessian alone, whatever the optimizer divides by.
+        """
         from fallline.diagnosis import curvature
 
         if self.end is None or self.problem is None:
             return None
+        if plain:
+            arguments = (self.problem.objective, self.end["state"], self.sample)
+            rule = SGD(1.0)
+            return curvature.sharpness(rule, rule.init({}), value_at, self.end["params"], arguments)
         state = self.end["optimizer_state"]
         arguments = (self.problem.objective, self.end["state"], self.sample)
         return curvature.sharpness(
             self.end["optimizer"], state, value_at, self.end["params"], arguments
         )
+
+    def in_precision(self) -> Any:
+        """A context in which JAX computes in the precision of the run.
+
+        With parameters in single precision a run in double precision still records in double.
+        """
+        kinds = {np.asarray(values).dtype for values in self.run.final.arrays.values()}
+        return in_precision("float64" if np.dtype(np.float64) in kinds else "float32")
 
     def changed(self, changes: Mapping[str, Any], config: Any = None) -> dict[str, Any]:
         """The arguments of `fallline.train` with changes made in them."""

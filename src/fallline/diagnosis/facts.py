@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fallline import sparse
@@ -20,7 +21,7 @@ from fallline.diagnosis import flow, noise, slope, trials
 from fallline.diagnosis import rows as checks
 from fallline.diagnosis.case import Case, RunCase, problem_of
 from fallline.errors import FalllineError
-from fallline.optimizers import SGD, Momentum
+from fallline.optimizers import SGD, ClipByGlobalNorm, Momentum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from fallline.diagnosis.rows import RowFacts
     from fallline.diagnosis.slope import Slope
     from fallline.diagnosis.trials import Outcome
-
-FACTORS = (0.1, 0.3, 3.0, 10.0)
-"""By which the learning rate is multiplied in the first trials."""
 
 FURTHEST = 1e8
 """How far a search for a better rate goes on while it finds one."""
@@ -82,7 +80,7 @@ class Facts:
 
     @functools.cached_property
     def first(self) -> float:
-        """The loss before the first step: the mean of the first steps where the batches differ much."""
+        """The loss of the first step's batch, before it."""
         return float(self.losses[0]) if self.steps else math.nan
 
     @functools.cached_property
@@ -124,13 +122,6 @@ class Facts:
         return float(values.mean()) if len(values) else math.nan
 
     @functools.cached_property
-    def early_cosine(self) -> float:
-        """The same over the first tenth."""
-        values = self.column("gradient_cosine")[: max(20, int(0.1 * self.steps))]
-        values = values[np.isfinite(values)]
-        return float(values.mean()) if len(values) else math.nan
-
-    @functools.cached_property
     def rates(self) -> np.ndarray:
         """The learning rate of every step."""
         return self.column("learning_rate")
@@ -160,15 +151,15 @@ class Facts:
     def slope_left(self) -> float:
         """The gradient's norm at the end, over many rows where the batches only sample it."""
         case = self.run
-        if case is None or case.end is None or self.case.steps_per_epoch == 1:
-            return self.last_gradient
-        return case.gradient_norm_at(*case.at("end"))  # pyright: ignore[reportOptionalIterable]
+        at = None if case is None or self.case.steps_per_epoch == 1 else case.at("end")
+        return self.last_gradient if case is None or at is None else case.gradient_norm_at(*at)
 
     @functools.cached_property
     def clip(self) -> float | None:
         """The limit on the gradient's norm, or None."""
         clip = changing.clip_of(self.case.optimizer)
-        return None if clip is None else float(clip.limit)
+        # The others limit something else than the norm that the history has.
+        return float(clip.limit) if isinstance(clip, ClipByGlobalNorm) else None
 
     @functools.cached_property
     def clipped(self) -> float:
@@ -200,6 +191,20 @@ class Facts:
     def optimizer(self) -> Any:
         """The optimizer inside all its wrappers, or None."""
         return None if self.case.optimizer is None else changing.core(self.case.optimizer)
+
+    @functools.cached_property
+    def parameters(self) -> int:
+        """How many numbers are trained; 0 if it is not known."""
+        case = self.run
+        if case is None or case.start is None:
+            return self.case.parameters or 0
+        return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(case.start["params"]))
+
+    @functools.cached_property
+    def by_heart(self) -> bool:
+        """Has a network more parameters than training rows, and no validation rows to tell by?"""
+        unwatched = self.hidden > 0 and not len(self.validation)
+        return unwatched and self.parameters > (self.case.rows or 0)
 
     @property
     def penalised(self) -> bool:
@@ -251,7 +256,8 @@ class Facts:
         case = self.run
         if self.rows is None or case is None or case.problem is None:
             return None
-        x = np.asarray(case.problem.data.x)[: min(case.problem.plan.rows, 20_000)]
+        x = np.asarray(case.problem.data.x)[: case.problem.plan.rows]
+        x = x[:: -(-len(x) // 20_000)]
         x = x.reshape(len(x), -1)
         mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
         kept = spread > 0.05 * np.quantile(spread, 0.1, method="higher")
@@ -353,25 +359,25 @@ class Facts:
         case = self.run
         found = None if case is None or case.model is None else case.at(when)
         if case is None or found is None or case.problem is None:
-            return {}
+            return self._recorded_gradients(when)
         return flow.gradient_norms(case.problem.objective, *found, case.sample)
+
+    def _recorded_gradients(self, when: str) -> dict[str, float]:
+        """The gradient's norm by leaf where every step recorded it."""
+        layers = self.case.history.layers.get("layer_gradient_norm")
+        if layers is None or not len(layers):
+            return {}
+        layers = np.asarray(layers, np.float64)
+        part = layers[:1] if when == "start" else layers[-max(1, len(layers) // 10) :]
+        names = self.case.history.leaf_names
+        return dict(zip(names, np.nanmedian(part, axis=0).tolist(), strict=True))
 
     @functools.cached_property
     def start_loss(self) -> float:
         """The objective on many rows before the first step; the first step's loss if it cannot be had."""
-        return self._loss_at("start")
-
-    @functools.cached_property
-    def end_loss(self) -> float:
-        """The objective on many rows at the end."""
-        return self._loss_at("end")
-
-    def _loss_at(self, when: str) -> float:
         case = self.run
-        found = None if case is None else case.at(when)
-        if case is None or found is None:
-            return self.first if when == "start" else self.last
-        return case.loss_at(*found)
+        found = None if case is None else case.at("start")
+        return self.first if case is None or found is None else case.loss_at(*found)
 
     @functools.cached_property
     def early_weights(self) -> dict[str, float]:
@@ -410,13 +416,46 @@ class Facts:
         except FalllineError:
             return None
 
+    @functools.cached_property
+    def curvature(self) -> Sharpness | None:
+        """The curvature at the end by the Hessian alone, whatever the optimizer divides by."""
+        s = self.sharpness
+        if s is None or not s.preconditioned or self.run is None:
+            return s
+        try:
+            return self.run.sharpness(plain=True)
+        except (FalllineError, TypeError):
+            return None
+
+    @property
+    def pace(self) -> float:
+        """By which share of itself the loss would change over another such run, at its last pace."""
+        trend = self.trend
+        slope = trend.per_step * self.steps
+        if trend.logarithmic:
+            return math.expm1(min(slope, 700.0))
+        return slope / max(abs(trend.level), 1e-30)
+
+    @functools.cached_property
+    def displaced(self) -> float:
+        """How far all steps together could have led, over the length of the parameters at the start."""
+        steps, sizes = self.column("update_norm"), self.column("parameter_norm")
+        known = steps[np.isfinite(steps)]
+        if not len(known) or not len(sizes) or not sizes[0] > 0:
+            return math.nan
+        # Where only some steps were measured, they stand for all.
+        return float(known.mean() * len(steps) / sizes[0])
+
     @property
     def margin(self) -> float:
-        """The last learning rate over the largest stable one; NaN where it is not known."""
+        """The learning rate over the largest stable one at the end; NaN where it is not known.
+
+        The highest rate of the run: a schedule's last one says nothing of it.
+        """
         s = self.sharpness
         if s is None or not s.limit > 0:
             return math.nan
-        return self.last_rate / s.limit
+        return self.rate / s.limit
 
     @functools.cached_property
     def noise(self) -> Noise | None:
@@ -490,40 +529,50 @@ class Facts:
         return dataclasses.replace(found, complete=run.stop.reason != "time")
 
     @functools.cached_property
-    def rate_trials(self) -> dict[float, Outcome]:
-        """The run again at other learning rates: factor -> what came of it.
+    def lower_rates(self) -> dict[float, Outcome]:
+        """The run again at lower learning rates: factor -> what came of it.
 
-        The first factors surround the rate; where the outermost does best, the search goes on.
+        Down to the first that does not end lower; on the way the run may blow up for long before it is well.
         """
+        return self._search((0.1, 0.3), 0.1)
+
+    @functools.cached_property
+    def higher_rates(self) -> dict[float, Outcome]:
+        """The same at higher ones; nothing if the run blew up."""
+        return {} if self.blew_up else self._search((10.0, 3.0), 10.0)
+
+    @property
+    def rate_trials(self) -> dict[float, Outcome]:
+        """Both together."""
+        return self.lower_rates | self.higher_rates
+
+    def _search(self, first: tuple[float, ...], step: float) -> dict[float, Outcome]:
+        """Try the first factors, and go on by a step from the outermost while that does best."""
         found: dict[float, Outcome] = {}
         if self.run is None or self.case.optimizer is None or not math.isfinite(self.plan_rate):
             return found
 
         def look(factor: float) -> bool:
-            """Try a factor; is it the best so far?"""
+            """Try a factor; is it worth going on beyond it?"""
             outcome = self.trial(self.at_rate(factor * self.plan_rate))
             if outcome is None:
                 return False
             before = min([o.loss for o in found.values()] + [self.last])
             found[factor] = outcome
+            if not math.isfinite(outcome.loss):
+                return factor < 1
             return outcome.loss < before * (1 - 1e-3 * np.sign(before))
 
-        results = {factor: look(factor) for factor in FACTORS}
-        for edge, step in ((0.1, 0.1), (10.0, 10.0)):
-            # On the way down the run may blow up for long before it is well again.
-            lost = edge < 1 and edge in found and not math.isfinite(found[edge].loss)
-            if not (results.get(edge) or lost):
-                continue
-            factor, going = edge, True
-            while going and 1 / FURTHEST < factor * step < FURTHEST and self.clock.left > 0.3:
-                factor *= step
-                going = look(factor)
-                going |= edge < 1 and factor in found and not math.isfinite(found[factor].loss)
+        factor = first[0]
+        while look(factor) and 1 / FURTHEST < factor * step < FURTHEST and self.clock.left > 0.3:
+            factor *= step
+        for nearer in first[1:]:
+            look(nearer)
         return found
 
     def best_rate(self, *, lower: bool) -> tuple[float, Outcome] | None:
-        """The factor below (or above) 1 that gained most, and what came of it."""
-        tried = {f: o for f, o in self.rate_trials.items() if (f < 1) == lower}
+        """The factor below (or above) 1 that ended lowest, and what came of it."""
+        tried = self.lower_rates if lower else self.higher_rates
         tried = {f: o for f, o in tried.items() if math.isfinite(o.loss)}
         if not tried:
             return None
@@ -566,11 +615,6 @@ class Facts:
         return self.onward(factor=0.1)
 
     @functools.cached_property
-    def onward_high(self) -> Outcome | None:
-        """Some steps more at ten times the last rate."""
-        return self.onward(factor=10.0)
-
-    @functools.cached_property
     def floor_gain(self) -> float:
         """What a tenth of the rate gains within some steps over the same rate, as a share of the fall."""
         same, low = self.onward_same, self.onward_low
@@ -597,16 +641,16 @@ def scaled_rate(optimizer: Any, factor: float) -> Any:
 
 
 def constant_loss(objective: Any, y: np.ndarray, outputs: int, task: str | None) -> float:
-    """The loss of the best constant prediction, up to what a few hundred candidates can tell."""
-    import jax.numpy as jnp
-
-    y = y[:20_000]
+    """The loss of the best constant prediction, up to what some candidates can tell."""
+    # Evenly over the table, which may be sorted.
+    y = y[:: -(-len(y) // 20_000)]
     if task == "classification" and outputs > 1 and y.size == len(y):
         counts = np.bincount(y.reshape(-1).astype(int), minlength=outputs) + 1e-9
         candidates = np.log(counts / counts.sum())[None]
     elif task == "classification":
-        p = np.clip(np.mean(y, axis=0), 1e-6, 1 - 1e-6)
-        candidates = np.log(p / (1 - p)).reshape(1, -1)
+        p = np.clip(np.mean(y, axis=0), 1e-6, 1 - 1e-6).reshape(-1)
+        # Logits of one sigmoid an output, or of a softmax over all of them.
+        candidates = np.stack([np.log(p / (1 - p)), np.log(p)])
     else:
         shaped = y.reshape(len(y), -1).astype(np.float64)
         grid = [shaped.mean(axis=0), *np.quantile(shaped, np.linspace(0.02, 0.98, 25), axis=0)]
@@ -619,12 +663,8 @@ def constant_loss(objective: Any, y: np.ndarray, outputs: int, task: str | None)
         prediction = jnp.broadcast_to(candidate, (len(y), outputs))
         return objective.of_prediction(prediction, target, None)
 
-    values = np.asarray(_over_candidates(loss, jnp.asarray(candidates, jnp.result_type(float))))
+    values = np.asarray(jax.vmap(loss)(jnp.asarray(candidates, jnp.result_type(float))))
     return float(np.nanmin(values)) if np.isfinite(values).any() else math.nan
-
-
-def _over_candidates(loss: Any, candidates: Any) -> Any:
-    return jax.vmap(loss)(candidates)
 
 
 def _median(values: np.ndarray) -> float:

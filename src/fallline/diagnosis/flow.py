@@ -103,7 +103,7 @@ def activity(model: Model, params: PyTree, state: PyTree, x: Any) -> list[LayerA
     before = inputs
     for (name, layer), output in zip(model.layers.layers, outputs, strict=True):
         values = np.asarray(output)
-        found.append(_measured(name, _kind(layer), before, values))
+        found.append(measured(name, _kind(layer), before, values))
         before = values
     return found
 
@@ -127,7 +127,15 @@ def _kind(layer: Layer) -> str:
     return type(layer).__name__.lower()
 
 
-def _measured(name: str, kind: str, before: np.ndarray, values: np.ndarray) -> LayerActivity:
+def measured(name: str, kind: str, before: np.ndarray, values: np.ndarray) -> LayerActivity:
+    """What a layer gives, from its numbers; some passes of NumPy over them.
+
+    Args:
+        name: the layer's.
+        kind: the activation's name, or another as in `LayerActivity`.
+        before: what the layer takes, (n, ...); only looked at for sigmoid and tanh.
+        values: what it gives, (n, units).
+    """
     units = values.shape[1]
     gone = np.zeros(units, bool)
     dead = saturated = math.nan

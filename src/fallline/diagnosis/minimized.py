@@ -189,11 +189,11 @@ class MinimizeCase(RunCase):
         """Did the user write something whose derivative may be wrong?"""
         return self._traced is not None and not isinstance(self._traced.f, Terrain)
 
-    def sharpness(self) -> Sharpness | None:
+    def sharpness(self, *, plain: bool = False) -> Sharpness | None:
         """See `Case.sharpness`; of the Hessian itself, and without a limit, where training cannot do it."""
         if self.problem is not None:
             try:
-                return super().sharpness()
+                return super().sharpness(plain=plain)
             except TypeError:
                 # A derivative of the user's own that JAX cannot differentiate once more.
                 return None

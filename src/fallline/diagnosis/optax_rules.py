@@ -113,21 +113,26 @@ def _assembled(parts: list[Part]) -> Optimizer | None:
     if first is None:
         return None
     clips: list[Callable[[Optimizer], Transform]] = []
-    decay = 0.0
+    decay, scaled = 0.0, False
     for name, s in parts:
         if name in ("clip_by_global_norm", "clip"):
-            if type(core) is not SGD:
+            if type(core) is not SGD or decay:
                 return None
             kind, limit = (
                 (ClipByGlobalNorm, "max_norm") if "max_norm" in s else (ClipByValue, "max_delta")
             )
             clips.append(lambda inner, kind=kind, limit=float(s[limit]): kind(inner, limit))
         elif name == "add_decayed_weights":
-            # Before the rule it is a penalty and belongs to the objective.
-            decay = decay if type(core) is SGD else float(s["weight_decay"])
-        elif name not in ("scale", "scale_by_schedule"):
+            # After the rate it would be no share of it.
+            if scaled or callable(s["weight_decay"]):
+                return None
+            decay += float(s["weight_decay"])
+        elif name in ("scale", "scale_by_schedule"):
+            scaled = True
+        else:
             made = _core(name, s, core)
-            if made is None:
+            # Before a rule that remembers or divides, decay is no longer decoupled.
+            if made is None or decay:
                 return None
             core = made
     whole = _decayed(core, decay) if decay else core

@@ -87,6 +87,7 @@ class Watched:
             not known
             or self.optimizer_state is None
             or (self.data is not None and not self.batch_size)
+            or not (callable(self.optimizer.learning_rate) or self._one_rate())
         ):
             return None
         asked = {
@@ -120,6 +121,12 @@ class Watched:
             seconds=self.seconds,
             asked=asked,
         )
+
+    def _one_rate(self) -> bool:
+        """Was the learning rate the same in every step that told it?"""
+        rates = self.history.learning_rate
+        rates = rates[~np.isnan(rates)]
+        return not rates.size or bool(np.ptp(rates) <= 1e-6 * rates.max())
 
 
 class LoopCase(Case):

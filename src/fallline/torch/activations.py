@@ -10,8 +10,6 @@ import numpy as np
 from fallline.diagnosis import flow
 from fallline.torch.library import torch
 
-_measured = flow._measured  # pyright: ignore[reportPrivateUsage]
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -73,7 +71,7 @@ class Activations:
             before, after = (
                 np.concatenate([look[i].float().cpu().numpy() for look in looks]) for i in (0, 1)
             )
-            found.append(_measured(name, self._kinds[name], before, after))
+            found.append(flow.measured(name, self._kinds[name], before, after))
         return found or None
 
 

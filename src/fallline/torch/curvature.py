@@ -36,8 +36,11 @@ def sharpness(
     parameters: Sequence[Any],
     rule: Linear | None,
     products: int,
+    penalties: Sequence[float],
 ) -> Sharpness:
-    r"""The outermost eigenvalues of $P^{-1/2} H P^{-1/2}$, by Lanczos.
+    r"""The outermost eigenvalues of $P^{-1/2} (H + \Lambda) P^{-1/2}$, by Lanczos.
+
+    $\Lambda$ is diagonal: weight decay inside the gradient, whose penalty is descended with the loss.
 
     A Hessian-vector product is the gradient of $g^\top v$; the first gradient's graph is kept, so that each
     costs about two gradients. Every new vector is made orthogonal twice to all before it. The error of a
@@ -48,6 +51,7 @@ def sharpness(
         parameters: those that are trained.
         rule: see `rule_of`.
         products: Hessian-vector products at most.
+        penalties: $\Lambda$, one number a parameter; see `fallline.torch.rules.penalties`.
 
     Raises:
         FalllineError: if the loss is not one number that can be differentiated twice, or not finite.
@@ -75,9 +79,12 @@ def sharpness(
     # Vectors in half precision would not stay orthogonal.
     kind = functools.reduce(t.promote_types, (p.dtype for p in weights), t.float32)
     scale = _scale(rule, parameters, weights, kind)
+    decays = dict(zip(map(id, parameters), penalties, strict=True))
+    decay = t.cat([t.full_like(p, decays[id(p)], dtype=kind).reshape(-1) for p in weights]).detach()
 
     def product(v: Any) -> Any:
-        parts = v.mul(scale).split([p.numel() for p in weights])
+        scaled = v.mul(scale)
+        parts = scaled.split([p.numel() for p in weights])
         along = [part.view_as(p).to(p.dtype) for part, p in zip(parts, weights, strict=True)]
         with _differentiable():
             found = t.autograd.grad(slopes, weights, along, retain_graph=True, allow_unused=True)
@@ -85,7 +92,7 @@ def sharpness(
             (t.zeros_like(p) if h is None else h.to_dense()).reshape(-1).to(kind)
             for h, p in zip(found, weights, strict=True)
         ]
-        return t.cat(flat).mul(scale)
+        return t.cat(flat).addcmul(decay, scaled).mul(scale)
 
     size = sum(p.numel() for p in weights)
     draw = np.random.default_rng(0).normal(size=size)

@@ -40,7 +40,7 @@ _STATE = {
 def translated(optimizer: Any) -> Optimizer | None:
     """The optimizer of this house that takes the same steps, at the first group's numbers.
 
-    Weight decay inside the gradient is left out: it belongs to the objective. None for a class that is not
+    Weight decay inside the gradient is left out: it belongs to the objective, see `penalties`. None for a class that is not
     known (also one derived from PyTorch's), for ``maximize``, and for choices that exist only there.
     """
     group = optimizer.param_groups[0]
@@ -68,6 +68,21 @@ def translated(optimizer: Any) -> Optimizer | None:
     if kind is optim.Adadelta:
         return AdaDelta(rate, float(group["rho"]), epsilon)
     return None
+
+
+def penalties(optimizer: Any, parameters: Sequence[Any]) -> list[float]:
+    r"""The weight decay $\lambda$ inside each parameter's gradient: the optimizer sees $g + \lambda \theta$.
+
+    It descends the loss and $\frac{\lambda}{2} \lVert \theta \rVert^2$ together. 0 where the decay is
+    decoupled, and for a class that is not known.
+    """
+    found: dict[int, float] = {}
+    if type(optimizer) in _known() and type(optimizer) is not torch().optim.AdamW:
+        for group in optimizer.param_groups:
+            if not group.get("decoupled_weight_decay"):
+                decay = float(group.get("weight_decay", 0.0))
+                found |= {id(p): decay for p in group["params"]}
+    return [found.get(id(p), 0.0) for p in parameters]
 
 
 def _known() -> tuple[type, ...]:

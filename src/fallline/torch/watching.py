@@ -149,6 +149,8 @@ class Watch:
     def curvature(self, loss_function: Callable[[], Any], products: int = 20) -> Sharpness:
         """The curvature where the model stands now, as the optimizer meets it.
 
+        Weight decay inside the gradient is part of what is descended, so its curvature counts, too.
+
         Args:
             loss_function: recomputes the loss of one and the same batch:
                 ``lambda: criterion(model(x), y)``. What is drawn in it (dropout) makes the answer vague: call
@@ -165,7 +167,8 @@ class Watch:
             trained = met
         state = None if ours is None else rules.state_of(ours, self.optimizer, trained)
         rule = curvature.rule_of(ours, state)
-        self.measured = curvature.sharpness(loss_function, trained, rule, products)
+        penalties = rules.penalties(self.optimizer, trained)
+        self.measured = curvature.sharpness(loss_function, trained, rule, products, penalties)
         return self.measured
 
     def activity(self, at: str = "end") -> list[LayerActivity] | None:

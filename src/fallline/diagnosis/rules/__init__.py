@@ -71,7 +71,7 @@ GROUPS: tuple[tuple[Rule, ...], ...] = (
     (generalisation.penalty_too_strong,),
     (place.saddle_point,),
     (generalisation.overfitting,),
-    (network.dead_units, _high_or_floor),
+    (_high_or_floor, network.dead_units),
     (place.plateau, place.local_minimum),
     (place.ravine,),
     (settings.stopped_too_early,),
@@ -98,7 +98,7 @@ def nothing_left(facts: Facts) -> list[Finding]:
     """Nothing to complain of, as far as was looked."""
     ends: list[tuple[Any, ...]] = [
         ("loss_end", facts.last, facts.first),
-        ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
+        ("slope_flat", facts.pace, 0.0),
     ]
     numbers = {"first": facts.first, "last": facts.last, "steps": facts.steps}
     # A run that began with what an earlier one had learned need not learn more.

@@ -36,7 +36,7 @@ SOURCES = {
     "dead-units": "Glorot, Bordes & Bengio, AISTATS 2011",
     "bad-initialisation": "Glorot & Bengio, AISTATS 2010; He et al., ICCV 2015",
     "unscaled-inputs": "LeCun et al., Efficient BackProp (1998), section 4.3",
-    "unscaled-target": "LeCun et al., Efficient BackProp (1998), section 4.3",
+    "unscaled-target": "LeCun et al., Efficient BackProp (1998), section 4.5",
     "wrong-gradient": "Nocedal & Wright, Numerical Optimization, chapter 8",
     "overfitting": "Prechelt, Early Stopping - But When? (1998)",
     "underfitting": "Hastie, Tibshirani & Friedman, Elements of Statistical Learning, section 7.2",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fallline.diagnosis.facts import constant_loss
 from fallline.diagnosis.finding import Fix
+from fallline.diagnosis.leaks import LEAK, SAME_LINE
 from fallline.diagnosis.rules.base import WORTH, better, found
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ def target_leak(facts: Facts) -> Finding | None:
     if rows is None or rows.leak_column is None or rows.target_constant:
         return None
     name = facts.case.column_name(rows.leak_column)
+    limit = SAME_LINE if facts.case.task == "regression" else LEAK
     return found(
         facts,
         "target-leak",
-        [("leak_strength", rows.leak_strength, 0.999), ("best_loss", facts.lowest, facts.chance)],
+        [("leak_strength", rows.leak_strength, limit), ("best_loss", facts.lowest, facts.chance)],
         Fix("target-leak", {"drop": rows.leak_column}),
         column=name,
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fallline.diagnosis import trials
+from fallline.diagnosis.case import bare_loss
 from fallline.diagnosis.finding import Fix
 from fallline.diagnosis.rules.base import falling, found
 
@@ -26,8 +28,10 @@ def overfitting(facts: Facts) -> Finding | None:
         or len(training) != len(held)
     ):
         return None
-    best = int(np.argmin(held))
-    level, end = float(held[best]), float(np.mean(held[-max(1, len(held) // 10) :]))
+    # The middle of three epochs: one of them may be a fluke of few rows.
+    calm = np.median(np.stack([held[:-2], held[1:-1], held[2:]]), axis=0)
+    best = int(np.argmin(calm)) + 1
+    level, end = float(calm[best - 1]), float(np.mean(held[-max(1, len(held) // 10) :]))
     start = facts.chance if math.isfinite(facts.chance) else float(held[0])
     fall, rise = start - level, end - level
     if best > 0.8 * len(held) or not rise > max(0.2 * abs(level), 0.08 * fall):
@@ -50,12 +54,13 @@ def overfitting(facts: Facts) -> Finding | None:
         Fix("patience", {"patience": patience}, {"patience": patience}),
         Fix("l2", {"l2": 0.01}, {"l2": 0.01}),
         epoch=best + 1,
-        rise=rise / max(abs(level), 1e-12),
+        level=level,
+        end=end,
     )
 
 
 def underfitting(facts: Facts) -> Finding | None:
-    """Training has ended, and a few nearest neighbours still predict much better than the model."""
+    """Training has ended, and a larger network predicts unseen rows much better than this one its own."""
     case, rows = facts.run, facts.rows
     if case is None or rows is None or facts.blew_up or falling(facts, 0.1) or rows.target_constant:
         return None
@@ -67,23 +72,29 @@ def underfitting(facts: Facts) -> Finding | None:
 def penalty_too_strong(facts: Facts) -> Finding | None:
     """A penalty keeps the weights so small that the same model without it fits far better."""
     case = facts.run
-    if case is None or facts.blew_up or not facts.penalised:
+    if case is None or case.end is None or facts.blew_up or not facts.penalised:
         return None
     penalties: dict[str, Any] = {n: case.asked[n] for n in ("l1", "l2") if case.asked.get(n)}
-    if penalties:
-        trial = facts.trial_with(dict.fromkeys(penalties))
-        name = max(penalties, key=lambda n: penalties[n])
-        if trial is not None and _bare_gain(facts, dict.fromkeys(penalties)) > 0.15:
-            return found(
-                facts,
-                "underfitting",
-                [("penalty", penalties[name], None), ("loss_with_fix", trial.loss, facts.last)],
-                Fix("no-penalty", dict.fromkeys(penalties), {"penalty": name}),
-                key="underfitting.penalty",
-                penalty=name,
-                value=penalties[name],
-            )
-    return None
+    free = dict.fromkeys(penalties)
+    problem = facts.changed_problem(free)
+    if problem is None:
+        return None
+    run = trials.from_start(problem, problem.optimizer, seconds=max(facts.clock.left / 3, 0.2))
+    before = bare_loss(problem.objective, case.end["params"], case.end["state"], case.sample)
+    after = bare_loss(problem.objective, run.last["params"], run.last["state"], case.sample)
+    start = facts.chance if math.isfinite(facts.chance) else facts.first
+    if not (before - after) / max(start - after, 1e-12) > 0.15:
+        return None
+    name = max(penalties, key=lambda n: penalties[n])
+    return found(
+        facts,
+        "underfitting",
+        [("penalty", penalties[name]), ("bare_loss", after, before)],
+        Fix("no-penalty", free, {"penalty": name}),
+        key="underfitting.penalty",
+        penalty=name,
+        value=penalties[name],
+    )
 
 
 def units_of(facts: Facts) -> tuple[int, ...]:
@@ -116,22 +127,7 @@ def _larger(facts: Facts, units: tuple[int, ...]) -> Finding | None:
         "underfitting",
         [
             ("larger_network", trial.validation, facts.last),
-            ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
+            ("slope_flat", facts.pace, 0.0),
         ],
         Fix("hidden", changes, {"units": ", ".join(map(str, units)), "rate": 0.01}),
     )
-
-
-def _bare_gain(facts: Facts, changes: dict[str, Any]) -> float:
-    """What the run without its penalties gains in the bare loss."""
-    from fallline.diagnosis import trials
-    from fallline.diagnosis.case import bare_loss
-
-    case, problem = facts.run, facts.changed_problem(changes)
-    if case is None or case.end is None or problem is None:
-        return math.nan
-    run = trials.from_start(problem, problem.optimizer, seconds=max(facts.clock.left / 3, 0.2))
-    before = bare_loss(problem.objective, case.end["params"], case.end["state"], case.sample)
-    after = bare_loss(problem.objective, run.last["params"], run.last["state"], case.sample)
-    start = facts.chance if math.isfinite(facts.chance) else facts.first
-    return (before - after) / max(start - after, 1e-12)

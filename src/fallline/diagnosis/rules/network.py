@@ -56,7 +56,9 @@ def fresh_start() -> Fix:
 
 def bad_initialisation(facts: Facts) -> Finding | None:
     """First weights that are all alike, too large or too small."""
-    if facts.run is None or not facts.hidden or not facts.early_weights:
+    if facts.run is None:
+        return _zero_weights(facts)
+    if not facts.hidden or not facts.early_weights:
         return None
     sizes = facts.early_weights
     if facts.identical >= 0.5:
@@ -114,9 +116,33 @@ def bad_initialisation(facts: Facts) -> Finding | None:
     return None
 
 
+def _zero_weights(facts: Facts) -> Finding | None:
+    """In a loop that was only watched: hidden layers whose weights, and whose gradients, start at 0."""
+    sizes = facts.case.history.layers.get("layer_parameter_norm")
+    if sizes is None or not len(sizes):
+        return None
+    first = dict(zip(facts.case.history.leaf_names, np.asarray(sizes)[0].tolist(), strict=True))
+    weights = flow.layer_weights(list(first))
+    zero = [name for name in weights if first[name] == 0]
+    if len(weights) < 2 or len(zero) < 2:
+        return None
+    silent = facts.early_gradients.get(weights[0], math.nan)
+    if silent != 0:
+        return None
+    return found(
+        facts,
+        "bad-initialisation",
+        [("weights_zero", len(zero), 0), ("gradient_ratio_start", silent, VANISHING, 1)],
+        fresh_start(),
+        key="bad-initialisation.zero",
+        layers=len(zero),
+    )
+
+
 def vanishing_gradients(facts: Facts) -> Finding | None:
     """The first layers' gradient is lost on the way back, and the run has hardly begun to learn."""
-    if facts.run is None or facts.hidden < 2 or facts.identical >= 0.5:
+    layers = facts.hidden or len(flow.layer_weights(list(facts.early_gradients))) - 1
+    if layers < 2 or facts.identical >= 0.5 or facts.blew_up:
         return None
     if any(a.dead > DEAD for a in facts.early_activity):
         return None
@@ -125,11 +151,14 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
     if not (ratio < VANISHING or signal < FADED):
         return None
     late = flow.first_to_last(facts.late_gradients)
-    # A network that came through all the same has nothing to mend.
-    if not (facts.last > 0.6 * facts.reference or (late < VANISHING and not falling(facts))):
-        return None
-    case = facts.run
-    activation = getattr(case.model, "activation", "")
+    activation = getattr(facts.case.model, "activation", "")
+    # A network that came through all the same has nothing to mend, unless another one comes much further.
+    through = not (facts.last > 0.6 * facts.reference or (late < VANISHING and not falling(facts)))
+    if through:
+        relu = {"activation": "relu", "init": "auto"}
+        squashed = activation in ("sigmoid", "tanh") and facts.last > 0.05 * facts.reference
+        if not squashed or not better(facts, facts.trial_with(relu), WORTH / 2):
+            return None
     fixes = [fresh_start()]
     if activation in ("sigmoid", "tanh"):
         fixes.insert(0, Fix("activation-relu", {"activation": "relu", "init": "auto"}))
@@ -144,7 +173,7 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
         ],
         *fixes,
         ratio=ratio,
-        layers=facts.hidden,
+        layers=layers,
     )
 
 
@@ -183,7 +212,7 @@ def exploding_gradients(facts: Facts) -> Finding | None:
 
 def dead_units(facts: Facts) -> Finding | None:
     """Most ReLU units of a layer are silent on every row, and the run suffers from it."""
-    if facts.run is None or not facts.hidden or facts.identical >= 0.5:
+    if facts.blew_up or facts.identical >= 0.5:
         return None
     silent = {a.name: a.dead for a in facts.activity if math.isfinite(a.dead)}
     if not silent:
@@ -193,6 +222,8 @@ def dead_units(facts: Facts) -> Finding | None:
     if not share > DEAD:
         return None
     early = {a.name: a.dead for a in facts.early_activity}.get(layer, math.nan)
+    if facts.run is None:
+        return _dead_in_a_loop(facts, layer, share, early)
     fixes: list[Fix] = []
     trial = restarted(facts) if early > DEAD else None
     if trial is not None and better(facts, trial):
@@ -212,6 +243,20 @@ def dead_units(facts: Facts) -> Finding | None:
         "dead-units",
         [("dead_end", share, DEAD), ("dead_start", early, DEAD), *_with_fix(facts, trial)],
         *fixes,
+        layer=layer,
+        share=share,
+    )
+
+
+def _dead_in_a_loop(facts: Facts, layer: str, share: float, early: float) -> Finding | None:
+    """In a loop that was only watched: nearly all units silent, and the loss no longer falls."""
+    if not share > 0.9 or falling(facts) or not facts.last > 0.3 * facts.first:
+        return None
+    return found(
+        facts,
+        "dead-units",
+        [("dead_end", share, DEAD), ("dead_start", early, DEAD), ("slope_flat", facts.pace, 0.0)],
+        Fix("activation-leaky", {"activation": "leaky_relu"}),
         layer=layer,
         share=share,
     )

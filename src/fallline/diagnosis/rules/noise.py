@@ -95,8 +95,8 @@ def batch_wasteful(facts: Facts) -> Finding | None:
         return None
     if not falling(facts) or facts.early_noise is None or facts.noise is None:
         return None
-    scale = max(facts.early_noise.scale, facts.noise.scale)
-    if not size > 4 * min(facts.early_noise.scale, facts.noise.scale):
+    scale = min(facts.early_noise.scale, facts.noise.scale)
+    if not size > 4 * scale:
         return None
     best: tuple[float, int, Any] = (0.0, 0, None)
     for smaller in (size // 8, 64):
@@ -112,7 +112,7 @@ def batch_wasteful(facts: Facts) -> Finding | None:
         "batch-wasteful",
         [
             ("noise_scale", scale, size),
-            ("still_falling", facts.trend.per_step * facts.steps, 0.0),
+            ("still_falling", facts.pace, 0.0),
             ("loss_with_fix", trial.loss, facts.last),
         ],
         Fix("batch-size", {"batch_size": smaller}, {"size": smaller}),
@@ -128,7 +128,7 @@ def _signs(facts: Facts) -> list[tuple[Any, ...]]:
     signs: list[tuple[Any, ...]] = []
     if same is not None and low is not None:
         signs.append(("onward_low", low.loss, same.loss))
-    signs.append(("slope_flat", facts.trend.per_step * facts.steps, 0.0))
+    signs.append(("slope_flat", facts.pace, 0.0))
     if math.isfinite(facts.cosine):
         signs.append(("cosine", facts.cosine, 0.0))
     return signs

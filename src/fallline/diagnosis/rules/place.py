@@ -78,7 +78,7 @@ def saddle_point(facts: Facts) -> Finding | None:
     if not (resting(facts) or kind == "saddle"):
         return None
     # Networks that learned have such directions, too, and are none the worse for them.
-    sharp = facts.sharpness if facts.own_objective or stuck(facts) else None
+    sharp = facts.curvature if facts.own_objective or stuck(facts) else None
     if sharp is None:
         return None
     signs: list[tuple[Any, ...]] = [("smallest_curvature", sharp.smallest, sharp.largest)]
@@ -92,7 +92,7 @@ def saddle_point(facts: Facts) -> Finding | None:
             facts, "saddle-point", signs, Fix("beside"), gain=0.0, curvature=sharp.smallest
         )
     down = -sharp.smallest
-    curved = down > max(0.01 * abs(sharp.largest), 3 * sharp.error) and bends(facts, down)
+    curved = down > max(0.01 * abs(sharp.largest), 3 * sharp.smallest_error) and bends(facts, down)
     ways = [sharp.direction] if curved and sharp.direction is not None else []
     if not curved:
         # Where even the curvature is gone (the middle of a monkey saddle), the function itself is asked.
@@ -124,7 +124,7 @@ def plateau(facts: Facts) -> Finding | None:
     answer = response(facts)
     if not answer < 0.05 or not (stuck(facts) or facts.own_objective):
         return None
-    sharp = facts.sharpness
+    sharp = facts.curvature
     if sharp is not None and bends(facts, abs(sharp.smallest)):
         return None
     higher = facts.best_rate(lower=False)
@@ -143,7 +143,7 @@ def plateau(facts: Facts) -> Finding | None:
         "plateau",
         [
             ("response", answer, 0.05),
-            ("slope_flat", facts.trend.per_step * facts.steps, 0.0),
+            ("slope_flat", facts.pace, 0.0),
             ("loss_aside", after, facts.last),
         ],
         *fixes,
@@ -161,13 +161,12 @@ def local_minimum(facts: Facts) -> Finding | None:
     case = facts.run
     if case is None or case.end is None or not facts.own_objective or not resting(facts):
         return None
-    sharp = facts.sharpness
+    sharp = facts.curvature
     if sharp is None or sharp.smallest < -0.01 * sharp.largest:
         return None
     if not bends(facts, sharp.smallest):
         return None
-    count = sum(np.size(leaf) for leaf in _leaves(case.end["params"]))
-    if count > 100:
+    if facts.parameters > 100:
         return None
     best: tuple[float, Any, Any] = (0.0, None, None)
     centre = case.end["params"]
@@ -230,7 +229,7 @@ def correlated_columns(facts: Facts) -> Finding | None:
 
 
 def _ravine(facts: Facts, kappa: float, trial: Any, fix: Fix) -> Finding:
-    evidence: list[tuple[Any, ...]] = [("condition_number", kappa, STEEP)]
+    evidence: list[tuple[Any, ...]] = [("condition_number", kappa)]
     if math.isfinite(facts.margin):
         evidence.append(("margin", facts.margin, 1.0))
     return found(
@@ -257,7 +256,7 @@ def _condition(facts: Facts) -> float:
         ratio = curvature.condition(value_at, case.end["params"], arguments).ratio
     except FalllineError:
         return math.nan
-    if sharp is not None and sharp.smallest < 0 and not sharp.preconditioned:
+    if sharp is not None and -sharp.smallest > sharp.smallest_error and not sharp.preconditioned:
         # Not yet where all curvatures are positive.
         return sharp.largest / abs(sharp.smallest)
     return ratio
@@ -275,13 +274,13 @@ def converged(facts: Facts) -> Finding | None:
     if falling(facts) and facts.case.ended != "gradient":
         return None
     # In a network the curvature costs seconds, and there is always some direction that falls away.
-    sharp = None if facts.hidden else facts.sharpness
+    sharp = None if facts.hidden else facts.curvature
     if sharp is not None and sharp.smallest < -0.05 * max(sharp.largest, 0.0):
         return None
     evidence: list[tuple[Any, ...]] = [("gradient_left", facts.last_gradient, float(norms.max()))]
     if sharp is not None:
         evidence.append(("smallest_curvature", sharp.smallest, sharp.largest))
-    evidence.append(("slope_flat", facts.trend.per_step * facts.steps, 0.0))
+    evidence.append(("slope_flat", facts.pace, 0.0))
     return found(facts, "converged", evidence, steps=facts.steps, level=facts.last)
 
 
@@ -305,12 +304,6 @@ def _aside(
                     here = max(same.loss, facts.last)
                     best = (facts.share(here, after.loss), params, after.loss)
     return best
-
-
-def _leaves(params: Any) -> list[Any]:
-    import jax
-
-    return jax.tree.leaves(params)
 
 
 def _moved(params: Any, direction: Any, distance: float) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fallline.diagnosis.finding import Fix
 from fallline.diagnosis.rules.base import WORTH, better, falling, found
-from fallline.optimizers import AdaDelta, AdaGrad, Adam, Lion, RMSprop
+from fallline.optimizers import AdaGrad, Adam, RMSprop
 
 if TYPE_CHECKING:
     from fallline.diagnosis.facts import Facts
@@ -22,18 +22,27 @@ CLIPPED = 0.5
 def stalled_below_epsilon(facts: Facts) -> Finding | None:
     """An adaptive optimizer divides by an epsilon larger than its gradients, so that its steps are tiny."""
     optimizer = facts.optimizer
-    if not isinstance(optimizer, (Adam, RMSprop, AdaGrad, AdaDelta)) or isinstance(optimizer, Lion):
+    # AdaDelta's epsilon stands beside a square, and lets it begin at all.
+    if not isinstance(optimizer, (Adam, RMSprop, AdaGrad)):
         return None
-    epsilon, count = float(optimizer.epsilon), _count(facts)
+    epsilon, count = float(optimizer.epsilon), facts.parameters
     if not count:
         return None
     size = _rms(facts) / math.sqrt(count)
-    if isinstance(optimizer, AdaDelta):
-        # Its epsilon stands beside a square, and lets it begin at all.
-        return None
     if not size <= epsilon:
         return None
     small = min(1e-8, 1e-2 * size) if size > 0 else 1e-8
+    if facts.run is None:
+        if not (facts.displaced < 0.02 and facts.last > 0.7 * facts.first):
+            return None
+        return found(
+            facts,
+            "stalled-below-epsilon",
+            [("gradient_rms", size, epsilon), ("displaced", facts.displaced, 0.02)],
+            Fix("epsilon", {"epsilon": small}, {"epsilon": small}),
+            epsilon=epsilon,
+            size=size,
+        )
     trial = facts.trial_with({"epsilon": small})
     if not better(facts, trial, WORTH / 2):
         return None
@@ -51,15 +60,6 @@ def stalled_below_epsilon(facts: Facts) -> Finding | None:
 def _rms(facts: Facts) -> float:
     norms = facts.gradient_norms[np.isfinite(facts.gradient_norms)]
     return float(np.median(norms)) if len(norms) else math.nan
-
-
-def _count(facts: Facts) -> int:
-    case = facts.run
-    if case is None or case.start is None:
-        return facts.case.parameters or 0
-    import jax
-
-    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(case.start["params"]))
 
 
 def clipping_always_active(facts: Facts) -> Finding | None:
@@ -121,7 +121,7 @@ def stopped_too_early(facts: Facts) -> Finding | None:
         ("loss_going_on", trial.validation if math.isfinite(held) else trial.loss, _level(facts)),
     ]
     if falling(facts):
-        evidence.append(("still_falling", facts.trend.per_step * facts.steps, 0.0))
+        evidence.append(("still_falling", facts.pace, 0.0))
     return found(
         facts,
         "stopped-too-early",

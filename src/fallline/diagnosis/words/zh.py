@@ -33,33 +33,31 @@ TITLES = {
 }
 
 VERDICTS = {
+    "bad-initialisation.zero": "有 {layers:i} 层的权重从 0 开始，同层的单元将始终相同。",
+    "learning-rate-too-low.steps": "步子太小：参数几乎没有移动。",
+    "learning-rate-too-high.steps": "训练发散：步子太大。",
     "learning-rate-too-high.diverged": "训练发散了：学习率 {rate:n} 过高。",
     "learning-rate-too-high.oscillating": "学习率 {rate:n} 过高：每一步都越过谷底，而不是向谷底下降。",
     "learning-rate-too-low": "学习率 {rate:n} 过低：训练结束时损失仍在下降途中。",
-    "edge-of-stability": "训练行进在稳定边缘：曲率徘徊在当前学习率刚好稳定之处，而损失依然下降。这是健"
-    "康的。",
+    "edge-of-stability": "训练行进在稳定边缘：曲率徘徊在当前学习率刚好稳定之处，而损失依然下降。这是健康的。",
     "batch-too-small": "批量 {size:i} 过小：决定步子走向的是批次噪声，而不是坡度。",
-    "batch-wasteful": "批量 {size:i} 过大，得不偿失：整个训练只走了 {steps:i} 步，每一步并不比用 {scale:i}"
-    " 行数据的一步好多少。",
+    "batch-wasteful": "批量 {size:i} 过大，得不偿失：整个训练只走了 {steps:i} 步，每一步并不比用 {scale:i} 行数据的一步好多少。",
     "noise-floor": "损失已降到噪声底：在当前学习率下，批次噪声使它停在 {level:n}。",
     "plateau": "训练停在损失为 {level:n} 的平台区：四周几乎是平的，但不远处就有更低的地方。",
     "saddle-point": "训练停在鞍点：梯度已经消失，但损失在某个方向上仍向下弯曲。",
     "local-minimum": "训练停在损失为 {level:n} 的局部极小值；换一个起点可以降到 {lower:n}。",
-    "ravine": "训练在沟谷中缓慢爬行，谷长是谷宽的 {kappa:n} 倍：陡峭的谷壁限制了学习率，平坦的谷底则需"
-    "要许多步。",
+    "ravine": "训练在沟谷中缓慢爬行，谷长是谷宽的 {kappa:n} 倍：陡峭的谷壁限制了学习率，平坦的谷底则需要许多步。",
     "vanishing-gradients": "梯度在反向穿过 {layers:i} 个隐藏层时消失，最前面的几层几乎学不到东西。",
     "exploding-gradients": "梯度在反向穿过网络时爆炸。",
     "dead-units": "{layer} 有 {share:p} 的单元已经死亡：它们对每一行都输出 0，再也无法学习。",
-    "bad-initialisation.symmetric": "某个隐藏层有 {share:p} 的单元一开始就互为副本，并且始终相同：这一"
-    "层实际上只相当于一个单元。",
+    "bad-initialisation.symmetric": "某个隐藏层有 {share:p} 的单元一开始就互为副本，并且始终相同：这一层实际上只相当于一个单元。",
     "bad-initialisation.large": "初始权重对各层来说过大，是合适值的 {ratio:n} 倍。",
     "bad-initialisation.small": "初始权重过小，只有各层所需的 {ratio:n}：信号还没传到输出就已衰减。",
     "unscaled-inputs": "输入各列的尺度相差 {ratio:n} 倍；其中最大的 {column} 标准差为 {std:n}。",
     "unscaled-inputs.offset": "输入远离 0：{column} 的均值是其标准差的 {offset:n} 倍。",
     "unscaled-target": "目标的尺度与模型输出相差太远：均值为 {mean:n}，标准差为 {std:n}。",
     "wrong-gradient": "梯度有误：在 {place} 处，它与函数值自身给出的变化不符。",
-    "overfitting": "模型过拟合：验证损失在第 {epoch:i} 轮最低，此后上升了 {rise:p}，而训练损失仍在继续"
-    "下降。",
+    "overfitting": "模型过拟合：验证损失在第 {epoch:i} 轮最低（{level:n}），此后升到 {end:n}，而训练损失仍在继续下降。",
     "underfitting": "模型对这种关系来说太小：更大的模型对未见过的行的预测，远好于它对自己训练行的拟合。",
     "underfitting.penalty": "惩罚项 {penalty} = {value:n} 太强：它使模型无法拟合。",
     "constant-target": "全部 {rows:i} 行的目标都相同：没有可学的东西。",
@@ -80,50 +78,40 @@ VERDICTS = {
 }
 
 RULES = {
-    "learning-rate-too-high": "从同一起点出发，较低的学习率最终明显更低，并且训练本身不稳定：发散、上升、"
-    "每步折返，或学习率超出其优化器在此曲率下所能承受的上限。",
-    "learning-rate-too-low": "从同一起点出发，较高的学习率最终明显更低，并且训练本身仍在下降、一直向前，"
-    "或其学习率远低于此曲率所允许的值。",
+    "learning-rate-too-high": "从同一起点出发，较低的学习率最终明显更低，并且训练本身不稳定：发散、上升、每步折返，或学习率超出其优化器在此曲率下所能承受的上限。",
+    "learning-rate-too-low": "从同一起点出发，较高的学习率最终明显更低，并且训练本身仍在下降、一直向前，或其学习率远低于此曲率所允许的值。",
     "edge-of-stability": "全批量下，学习率为最大稳定学习率的 0.8 到 1.3 倍，损失时有上升，但总体下降。",
-    "batch-too-small": "损失停滞，学习率降到十分之一后立即下降，批量远低于梯度噪声尺度；更大的批量最终"
-    "明显更低。",
-    "batch-wasteful": "批量超过梯度噪声尺度的 4 倍，轮数用完时损失仍在下降，而同样轮数下较小的批量最终"
-    "明显更低。",
-    "noise-floor": "损失停滞，而学习率降到十分之一后，几步之内就会下降。",
-    "plateau": "损失停滞，即使所有参数加倍它也几乎没有反应，曲率几乎为 0，而稍远处有明显更低的地方。",
-    "saddle-point": "损失停滞，最小曲率确定为负，沿该方向走一步损失明显更低。",
+    "batch-too-small": "批量不超过 8 行，且小于梯度噪声尺度的四分之一；损失已停住而十分之一的学习率能使它下降，或者训练发散或什么也没学到；并且更大的批量结果明显更低。",
+    "batch-wasteful": "批量不小于 256 行，超过梯度噪声尺度的 4 倍，轮数用完时损失仍在下降，而在同样轮数下更小的批量结果明显更低。",
+    "noise-floor": "损失已停住，十分之一的学习率几步之内就能使它下降，并且从头用更低的学习率结果也更低。",
+    "plateau": "损失已停住，即使所有参数加倍它也几乎不变，某个方向没有曲率，而稍远处或更高的学习率能到明显更低处。",
+    "saddle-point": "损失已停住，最小曲率确定为负（或者没有曲率，而四周损失有升有降），沿该方向走一步能到明显更低处。",
     "local-minimum": "损失停滞，没有负曲率，而其他起点最终明显更低。",
-    "ravine": "接近最大稳定学习率时条件数超过 30（有动量时为 900，网络为其十倍），且同一次训练加大动量后结果明显更低；或者线性回归的各列条件数超过 1,000，去相关后结果明显更低。",
-    "vanishing-gradients": "第一步之前，第一层的梯度不到最后一层的千分之一，并且模型几乎没有学到东西，"
-    "或梯度至今如此。",
-    "exploding-gradients": "第一步之前，第一层的梯度超过最后一层的 70 倍，或整体极大，并且训练发散，或"
-    "从较小的权重出发明显更好。",
-    "dead-units": "某个 ReLU 层超过一半的单元在所有行上都为 0，而能使它们存活的起点或学习率最终明显更低，"
-    "或模型什么也没学到。",
-    "bad-initialisation": "初始权重互为副本，或超过 He 标准差的 3 倍，或不到其 0.15，而合适的初始权重最"
-    "终明显更低。",
-    "unscaled-inputs": "各列标准差相差超过 100 倍，或超过 10，或均值超过标准差的 10 倍，而在标准化的列"
-    "上同样的训练最终明显更低。",
-    "unscaled-target": "目标的均值超过标准差的 5 倍，或标准差大于 20 或小于 0.05，而在标准化的目标上同"
-    "样的训练拟合得明显更多。",
-    "wrong-gradient": "某个导数与双精度中心差分相差超过 1 %，并且泰勒余项也表明如此。",
-    "overfitting": "平滑后的验证损失从最低点回升，超过其降幅的五分之一，也超出自身的噪声，而训练损失仍"
-    "在下降，两者的差距也同样大。",
-    "underfitting": "损失停滞，而更大网络的验证损失不到本模型训练损失的 0.4；或同样的训练去掉惩罚项后拟"
-    "合得明显更好。",
+    "ravine": "学习率不低于最大稳定值的十分之一，条件数超过 30（有动量时为 900，网络为其十倍及其平方），且同一次训练加大动量后结果明显更低；或者线性回归的各列条件数超过 1,000，去相关后结果明显更低。",
+    "vanishing-gradients": "第一步之前，第一层的梯度不到最后一层的千分之一，或者各行的差异一路衰减到不足百分之一；并且训练几乎没有学到东西、至今仍是如此，或者换成 ReLU 明显更好。",
+    "exploding-gradients": "第一步之前，第一层的梯度超过最后一层的 70 倍，或者各行的差异放大 30 倍以上，或者梯度整体巨大；并且训练发散，或从更小的权重出发明显更好。",
+    "dead-units": "某个 ReLU 层超过一半的单元在所有行上都为 0，而能使它们存活的起点或学习率最终明显更低，或模型什么也没学到。",
+    "bad-initialisation": "初始权重互为副本，或超过 He 标准差的 3 倍，或不到其 0.15，而合适的初始权重最终明显更低。",
+    "unscaled-inputs": "各列的离散程度相差超过 100 倍，或超过 10，或通常低于 0.01，或均值超过标准差的 10 倍；并且同一次训练在标准化的列上结果明显更低。",
+    "unscaled-target": "目标的均值超过标准差的 5 倍，或标准差大于 20 或小于 0.05，而在标准化的目标上同样的训练拟合得明显更多。",
+    "wrong-gradient": "某个导数与双精度中心差分之差超过 1 %，也超过差分的误差范围。",
+    "overfitting": "验证损失从最低点（在前五分之四的轮数内）到最后十分之一轮的平均值，上升超过自身的五分之一、降幅的 8 % 和通常跳动的四倍，而训练损失仍在下降；两者之差超过降幅的十分之一。",
+    "underfitting": "损失停滞，而更大网络的验证损失不到本模型训练损失的 0.4；或同样的训练去掉惩罚项后拟合得明显更好。",
     "constant-target": "目标只有一个值。",
-    "target-leak": "仅一列就能决定目标，而其余各列合起来也做不到。",
+    "target-leak": "仅凭一列就能确定目标，而其他任何一列都做不到。",
     "shuffled-labels": "最近邻和线性模型都不比用打乱的标签更好，模型在验证行上也是如此。",
     "stalled-below-epsilon": "梯度的均方根不高于 epsilon，而用很小的 epsilon 做同样的训练最终明显更低。",
     "clipping-always-active": "超过一半的梯度被裁剪，而用更高的上限做同样的训练最终明显更低。",
-    "stopped-too-early": "训练由停止规则结束，而更有耐心的同样训练在验证行上最终明显更低。",
+    "stopped-too-early": "某条停止规则结束了训练，而去掉它或给更多耐心时结果明显更低（有验证行时以验证行为准）。",
     "decay-too-fast": "学习率在训练的前半程就降到二十分之一以下，而用恒定学习率做同样的训练最终明显更低。",
-    "converged": "梯度低于其最大范数的千分之一，损失停滞，且没有明显为负的曲率。",
+    "converged": "某个容差结束了训练，或者梯度不到最大范数的千分之一；损失已停住，并且（网络除外）没有明显为负的曲率。",
     "healthy": "没有一条规则发现问题。",
     "unknown": "没有一条规则发现问题，但模型没有学到东西。",
 }
 
 FIXES = {
+    "rate-higher": "把学习率提高到十倍，必要时再提高，直到损失下降。",
+    "rate-lower": "把学习率降到十分之一，必要时再降，直到损失下降。",
     "learning-rate": "把学习率设为 {rate:n}。",
     "schedule-constant": "让学习率保持在 {rate:n}，或让它在整个训练过程中逐渐衰减。",
     "schedule-cosine": "让学习率衰减：在整个训练过程中使用余弦调度。",
@@ -156,6 +144,8 @@ FIXES = {
 }
 
 EVIDENCE = {
+    "weights_zero": "权重从 0 开始的层数：{value:i}",
+    "displaced": "所有步子加起来只有参数长度的 {value:p}（界限 {against:p}）",
     "rows": "{value:i} 行",
     "target_values": "目标只有 {value:i} 个不同的值",
     "leak_strength": "该列单独与目标的一致程度 {value:n}（界限 {against:n}）",
@@ -192,12 +182,12 @@ EVIDENCE = {
     "rises": "后半程有 {value:p} 的步损失上升",
     "cosine": "相邻梯度夹角余弦的均值 {value:n}",
     "gradient_grew": "梯度增大到 {value:n} 倍",
-    "still_falling": "整个训练中对数损失的斜率 {value:n}，确定小于 0",
+    "still_falling": "仍在下降：照最后的速度再训练同样长，损失将变化 {value:p}",
     "update_ratio": "步长与参数长度之比 {value:n}（界限 {against:n}）",
     "rate_left": "结束时学习率剩余 {value:p}",
     "rate_gone_at": "学习率已降到二十分之一",
     "onward_low": "以十分之一的学习率继续：{value:n}，以原学习率继续：{against:n}",
-    "slope_flat": "整个训练中对数损失的斜率 {value:n}",
+    "slope_flat": "照最后的速度再训练同样长，损失将变化 {value:p}",
     "noise_scale": "梯度噪声尺度 {value:n} 行，批量 {against:n}",
     "smallest_curvature": "最小曲率 {value:n}，最大曲率 {against:n}",
     "gradient_left": "梯度范数 {value:n}，最大时 {against:n}",
@@ -205,7 +195,7 @@ EVIDENCE = {
     "falls_around": "稍远处损失最多下降 {value:p}，最多上升 {against:p}",
     "loss_elsewhere": "从另一起点出发损失 {value:n}，此处 {against:n}",
     "response": "所有参数加倍时损失的变化 {value:p}",
-    "condition_number": "Hessian 矩阵的条件数 {value:n}（界限 {against:n}）",
+    "condition_number": "条件数 {value:n}",
     "gradient_rms": "梯度的均方根 {value:n}，epsilon 为 {against:n}",
     "clipped": "被裁剪的步 {value:p}（界限 {against:p}）",
     "gradient_p90": "九成的梯度低于 {value:n}，上限 {against:n}",
@@ -221,6 +211,7 @@ EVIDENCE = {
     "taylor_slope": "泰勒斜率 {value:n}（正确为 {against:n}）",
     "steps": "{value:i} 步",
     "loss_end": "结束时损失 {value:n}，开始时 {against:n}",
+    "bare_loss": "不计惩罚项的损失：去掉惩罚训练时 {value:n}，本次 {against:n}",
 }
 
 LABELS = {

@@ -7,8 +7,8 @@ import pytest
 
 from fallline.diagnosis import optax_rules
 from fallline.diagnosis.case import RunCase
-from fallline.diagnosis.watched import LoopCase
 from fallline.diagnosis.watch import watch
+from fallline.diagnosis.watched import LoopCase
 from fallline.errors import FalllineError
 from fallline.optimizers import SGD, Adam, Nesterov, WeightDecay, from_optax
 
@@ -167,7 +167,8 @@ def test_a_schedule_of_optax_is_not_tried_again_as_its_first_rate():
     params = START
     for step in range(4):
         loss, grads = gradient(params, DATA)
-        updates = jax.tree.map(lambda g, rate=schedule(step): -rate * g, grads)
+        rate = schedule(step)
+        updates = jax.tree.map(lambda g, rate=rate: -rate * g, grads)
         recorder.log(params, grads, updates, loss)
         params = jax.tree.map(jnp.add, params, updates)
     np.testing.assert_allclose(recorder.history.learning_rate, [0.05, 0.0375, 0.025, 0.0125])

@@ -132,3 +132,18 @@ _EMPTY = History(dict.fromkeys(STEP_FIELDS, np.zeros(0)), dict.fromkeys(EPOCH_FI
 def share_rows(problem: Problem, other: Problem) -> None:
     """Let another problem use the rows that are on the device already."""
     other.__dict__["rows"] = problem.rows
+
+
+def outcome_of_half(run: Any) -> Outcome:
+    """How low continued steps came: the mean of their later half, since they begin where others ended."""
+    losses = np.asarray(run.history.steps["loss"], np.float64)
+    later = losses[len(losses) // 2 :]
+    blew_up = run.stop.reason == "non-finite" or not np.isfinite(later).all()
+    return Outcome(math.inf if blew_up else float(later.mean()), math.nan, math.nan, len(losses))
+
+
+def scaled_rate(optimizer: Any, factor: float) -> Any:
+    """The optimizer as it stands, its rate or the initial rate of its schedule multiplied."""
+    from fallline.descent.problem import initial_rate, with_rate
+
+    return with_rate(optimizer, initial_rate(optimizer) * factor)

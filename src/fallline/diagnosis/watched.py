@@ -87,7 +87,7 @@ class Watched:
             not known
             or self.optimizer_state is None
             or (self.data is not None and not self.batch_size)
-            or not (callable(self.optimizer.learning_rate) or self._one_rate())
+            or not self._rates_known()
         ):
             return None
         asked = {
@@ -122,8 +122,10 @@ class Watched:
             asked=asked,
         )
 
-    def _one_rate(self) -> bool:
-        """Was the learning rate the same in every step that told it?"""
+    def _rates_known(self) -> bool:
+        """Does the optimizer hold the rate of every step: a schedule, or the one that all steps told?"""
+        if callable(getattr(self.optimizer, "learning_rate", None)):
+            return True
         rates = self.history.learning_rate
         rates = rates[~np.isnan(rates)]
         return not rates.size or bool(np.ptp(rates) <= 1e-6 * rates.max())

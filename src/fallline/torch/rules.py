@@ -40,8 +40,9 @@ _STATE = {
 def translated(optimizer: Any) -> Optimizer | None:
     """The optimizer of this house that takes the same steps, at the first group's numbers.
 
-    Weight decay inside the gradient is left out: it belongs to the objective, see `penalties`. None for a class that is not
-    known (also one derived from PyTorch's), for ``maximize``, and for choices that exist only there.
+    Weight decay inside the gradient is left out: it belongs to the objective, see `penalties`. None for a
+    class that is not known (also one derived from PyTorch's), for ``maximize``, and for choices that exist
+    only there.
     """
     group = optimizer.param_groups[0]
     optim = torch().optim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fallline.diagnosis.facts import constant_loss
+from fallline.diagnosis.chance import constant_loss
 from fallline.diagnosis.finding import Fix
 from fallline.diagnosis.leaks import LEAK, SAME_LINE
 from fallline.diagnosis.rules.base import WORTH, better, found

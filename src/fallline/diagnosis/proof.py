@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HELD_OUT = ("overfitting", "stopped-too-early", "underfitting")
 """Findings whose fix has to show on the validation rows."""
 
-FROM_THE_START = ("bad-initialisation", "exploding-gradients")
+FROM_THE_START = ("bad-initialisation", "exploding-gradients", "stalled-below-epsilon")
 """Findings that may show on the way only."""
 
 UNPROVABLE = ("target-leak",)

@@ -90,7 +90,7 @@ class Recorded:
         trend = self.trend
         slope = trend.per_step * self.steps
         if trend.logarithmic:
-            return math.expm1(min(slope, 700.0))
+            return min(math.expm1(min(slope, 700.0)), 10.0)
         return slope / max(abs(trend.level), 1e-30)
 
     @functools.cached_property

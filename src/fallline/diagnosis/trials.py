@@ -37,6 +37,7 @@ class Outcome:
         last_validation: the last one.
         steps: steps taken.
         complete: did it go as far as it was asked to?
+        mean: the mean training loss of all steps; infinite if it blew up.
     """
 
     loss: float
@@ -44,15 +45,24 @@ class Outcome:
     last_validation: float
     steps: int
     complete: bool = True
+    mean: float = math.nan
 
 
-def tail(losses: np.ndarray, share: float = 0.05) -> float:
-    """The mean of the last steps' losses: a twentieth of them, ten at least; infinite if not finite."""
+def tail(losses: np.ndarray, share: float = 0.1) -> float:
+    """The loss of the last steps, a tenth of them; infinite if one is not finite.
+
+    The middle of five means, which one batch with a strange row does not move. Of short runs, the mean of the
+    last quarter of the steps, ten at most.
+    """
     if not len(losses):
         return math.nan
-    count = max(int(share * len(losses)), min(10, max(len(losses) // 4, 1)))
-    last = losses[-count:]
-    return float(np.mean(last)) if np.isfinite(last).all() else math.inf
+    if len(losses) < 200:
+        last = losses[-min(10, max(len(losses) // 4, 1)) :]
+        return float(np.mean(last)) if np.isfinite(last).all() else math.inf
+    last = losses[-int(share * len(losses)) :]
+    if not np.isfinite(last).all():
+        return math.inf
+    return float(np.median([part.mean() for part in np.array_split(last, 5)]))
 
 
 def outcome_of(history: History, ended: str, steps: int | None = None) -> Outcome:
@@ -68,6 +78,7 @@ def outcome_of(history: History, ended: str, steps: int | None = None) -> Outcom
         float(watched.min()) if len(watched) else math.nan,
         float(watched[-1]) if len(watched) else math.nan,
         len(losses) - blew_up,
+        mean=math.inf if blew_up or not np.isfinite(losses).all() else float(losses.mean()),
     )
 
 

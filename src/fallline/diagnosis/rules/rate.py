@@ -46,6 +46,9 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         signs.append(("cosine", facts.cosine, -0.1))
     if stuck(facts):
         signs.append(("loss_against_chance", facts.last, facts.reference))
+    agree = sum(better(facts, outcome) for outcome in facts.lower_rates.values())
+    if agree >= 2:
+        signs.append(("lower_rates", agree, len(facts.lower_rates)))
     # The curvature costs more than the rest together.
     if len(signs) < 2 and facts.margin > 0.8:
         signs.append(("margin", facts.margin, 1.0))
@@ -103,7 +106,8 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
     if facts.blew_up or higher is None or facts.case.ended == "gradient":
         return None
     # Without validation rows, a network that can learn them by heart is not blamed for not having done so.
-    if facts.by_heart and not facts.last > 0.5 * facts.reference:
+    much = facts.last > 0.5 * facts.reference or 0 < higher[1].loss < 0.25 * facts.last
+    if facts.by_heart and not much:
         return None
     # Half-way measures are not worth it: any rate has one that ends a little lower.
     if not better(facts, higher[1], LOW) or endless(facts):

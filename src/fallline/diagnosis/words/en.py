@@ -144,6 +144,7 @@ FIXES = {
 }
 
 EVIDENCE = {
+    "lower_rates": "{value:i} of {against:i} lower rates end clearly lower",
     "weights_zero": "layers whose weights start at 0: {value:i}",
     "displaced": "all steps together reach {value:p} of the parameters' length (limit {against:p})",
     "rows": "{value:i} rows",

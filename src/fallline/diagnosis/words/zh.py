@@ -144,6 +144,7 @@ FIXES = {
 }
 
 EVIDENCE = {
+    "lower_rates": "{against:i} 个更低的学习率中有 {value:i} 个结果明显更低",
     "weights_zero": "权重从 0 开始的层数：{value:i}",
     "displaced": "所有步子加起来只有参数长度的 {value:p}（界限 {against:p}）",
     "rows": "{value:i} 行",

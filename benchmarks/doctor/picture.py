@@ -41,7 +41,7 @@ def figure(result: dict[str, Any], theme: Theme) -> Figure:
     )
     alarms, recall = result["false_alarms"], result["recall"]
     said = (
-        f"{result['runs']} runs that no rule was tuned on, half of them healthy. Planted faults found: "
+        f"{result['runs']} runs with seeds that no rule had seen, half of them healthy. Planted faults found: "
         f"{_percent(recall)}. Complaints that are true: {_percent(result['precision'])}. Healthy runs with a "
         f"complaint: {_percent(alarms)}."
         if result["split"] == "test"
@@ -61,7 +61,7 @@ def figure(result: dict[str, Any], theme: Theme) -> Figure:
     bottom, tall = FOOT / height, body / height
     bars = style.themed(made.add_axes((2.15 / WIDTH, bottom, 3.6 / WIDTH, tall)), theme, grid="x")
     _bars(bars, rows, theme)
-    cells = style.themed(made.add_axes((8.0 / WIDTH, bottom, 6.6 / WIDTH, tall)), theme, grid=None)
+    cells = style.themed(made.add_axes((8.5 / WIDTH, bottom, 6.1 / WIDTH, tall)), theme, grid=None)
     _matrix(cells, names, result["confusion"], theme)
     return made
 

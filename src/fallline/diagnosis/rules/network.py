@@ -152,16 +152,21 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
         return None
     late = flow.first_to_last(facts.late_gradients)
     activation = getattr(facts.case.model, "activation", "")
+    relu = {"activation": "relu", "init": "auto"}
     # A network that came through all the same has nothing to mend, unless another one comes much further.
     through = not (facts.last > 0.6 * facts.reference or (late < VANISHING and not falling(facts)))
     if through:
-        relu = {"activation": "relu", "init": "auto"}
         squashed = activation in ("sigmoid", "tanh") and facts.last > 0.05 * facts.reference
         if not squashed or not better(facts, facts.trial_with(relu), WORTH / 2):
             return None
     fixes = [fresh_start()]
     if activation in ("sigmoid", "tanh"):
-        fixes.insert(0, Fix("activation-relu", {"activation": "relu", "init": "auto"}))
+        fixes = [
+            Fix("activation-relu", relu),
+            *fixes,
+            # Rates that suit squashed signals are too high for others.
+            Fix("activation-relu-and-rate", {**relu, "learning_rate": "auto"}),
+        ]
     return found(
         facts,
         "vanishing-gradients",

@@ -110,6 +110,7 @@ RULES = {
 }
 
 FIXES = {
+    "activation-relu-and-rate": "Use ReLU with He's initialisation, and a learning rate found by the range test.",
     "rate-higher": "Raise the learning rate tenfold, and again until the loss falls.",
     "rate-lower": "Lower the learning rate to a tenth, and again until the loss falls.",
     "learning-rate": "Set the learning rate to {rate:n}.",

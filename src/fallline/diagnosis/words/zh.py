@@ -110,6 +110,7 @@ RULES = {
 }
 
 FIXES = {
+    "activation-relu-and-rate": "使用 ReLU 和 He 初始化，学习率由范围测试得出。",
     "rate-higher": "把学习率提高到十倍，必要时再提高，直到损失下降。",
     "rate-lower": "把学习率降到十分之一，必要时再降，直到损失下降。",
     "learning-rate": "把学习率设为 {rate:n}。",

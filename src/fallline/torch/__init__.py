@@ -26,7 +26,7 @@ __all__ = ["watch"]
 
 
 def watch(
-    model: Any, optimizer: Any, *, layers: bool = True, activations: bool = True, every: int = 4
+    model: Any, optimizer: Any, *, layers: bool = True, activations: bool = True, every: int = 8
 ) -> Watch:
     """Record the history of a PyTorch loop by hooks, without changing a bit of it.
 
@@ -34,7 +34,7 @@ def watch(
     ``watch.loss``, which gives it back as it is. Where ``optimizer.step`` is given a closure (LBFGS), even
     that is not needed.
 
-    A step costs a walk through the gradient, and every fourth some more through it, the one before, the
+    A step costs a walk through the gradient, and every eighth some more through it, the one before, the
     parameters and the update. Memory is needed for one more gradient, and unless PyTorch's own SGD takes the
     steps, for a copy of the parameters. Numbers are fetched from the device some hundred steps at a time.
 

@@ -56,7 +56,7 @@ def _high_or_floor(facts: Facts) -> list[Finding]:
         return [] if high is None else [high]
     # A rate far too high for the noise is too high, whatever else; a little above, the noise is the matter.
     far = high is not None and high.numbers["gain"] > 0.3
-    return [floor, high] if far and high is not None else [floor]
+    return [high, floor] if far and high is not None else [floor]
 
 
 GROUPS: tuple[tuple[Rule, ...], ...] = (

@@ -42,6 +42,7 @@ LONGEST = [
 # tested elsewhere one by one, and together they take over a third of an hour on two cores. Where the cases
 # are more of one kind (terrains, real tables, seeds, moments to be killed at), those that run stand for all.
 SAMPLED = {
+    "tests/diagnosis/test_minimized.py::test_healthy_descents": 3,
     "tests/estimators/test_estimators.py::test_a_whole_weight_is_that_many_rows": 3,
     "tests/estimators/test_estimators.py::test_a_loss_with_a_size_of_its_own": 3,
     "tests/estimators/test_estimators.py::test_class_weights_are_weights_of_rows": 2,
@@ -67,7 +68,7 @@ SAMPLED = {
     "tests/descent/test_stationary.py::test_the_known_points_of_every_terrain": 7,
     "tests/descent/test_sweep.py::test_an_objective_of_the_users_own": 2,
     "tests/descent/test_sweep.py::test_chunks_of_any_size_give_the_same": 2,
-    "tests/descent/test_sweep.py::test_every_optimizer_equals_train": 6,
+    "tests/descent/test_sweep.py::test_every_optimizer_equals_train": 11,
     "tests/descent/test_sweep.py::test_one_program_for_an_optimizer_and_a_batch_size": 2,
     "tests/descent/test_sweep.py::test_side_by_side_equals_one_by_one": 3,
     "tests/descent/test_train.py::test_the_history_follows_the_schedule": 2,
@@ -85,7 +86,7 @@ SAMPLED = {
     "tests/test_curvature.py::test_the_outermost_of_a_large_one_within_the_bound": 4,
     "tests/test_expressions.py::test_values_equal_numpy": 2,
     "tests/test_golden.py::test_the_path_is_the_recorded_one_at_normal": 2,
-    "tests/test_graph.py::test_every_loss_on_a_small_network": 5,
+    "tests/test_graph.py::test_every_loss_on_a_small_network": 8,
     "tests/test_models.py::test_every_activation_keeps_the_type": 5,
     "tests/test_models.py::test_the_same_key_gives_the_same_start": 2,
     "tests/test_optimizers.py::test_other_values_whole_or_not_need": 3,
@@ -106,6 +107,7 @@ LEFT_OUT = (
     "tests/estimators/test_contract.py::test_scikit_learn_s_checks[LinearRegressor]",
     "tests/estimators/test_contract.py::test_scikit_learn_s_checks[MLPClassifier]",
     "tests/estimators/test_contract.py::test_scikit_learn_s_checks[MLPRegressor]",
+    "tests/test_docs.py::test_what_a_page_shows_runs[README.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/diagnose-a-run.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/export.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/how-to/scikit-learn.md]",

@@ -41,7 +41,7 @@ def figure(result: dict[str, Any], theme: Theme) -> Figure:
     )
     alarms, recall = result["false_alarms"], result["recall"]
     said = (
-        f"{result['runs']} runs with seeds that no rule had seen, half of them healthy. Planted faults found: "
+        f"{result['runs']} runs with seeds that no rule had seen, half of them healthy. Faults found: "
         f"{_percent(recall)}. Complaints that are true: {_percent(result['precision'])}. Healthy runs with a "
         f"complaint: {_percent(alarms)}."
         if result["split"] == "test"

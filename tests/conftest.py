@@ -42,6 +42,20 @@ LONGEST = [
 # tested elsewhere one by one, and together they take over a third of an hour on two cores. Where the cases
 # are more of one kind (terrains, real tables, seeds, moments to be killed at), those that run stand for all.
 SAMPLED = {
+    "tests/diagnosis/test_rules.py::test_a_planted_fault_is_found": 3,
+    "tests/diagnosis/test_rules.py::test_places_and_gradients": 2,
+    "tests/test_optimizers.py::test_jit_scan_and_plain_calls_agree": 3,
+    "tests/test_optimizers.py::test_every_number_can_be_a_batch": 3,
+    "tests/test_terrains.py::test_a_listed_setting_reaches_a_minimum": 3,
+    "tests/test_terrains.py::test_terrains_are_complete": 3,
+    "tests/test_terrains.py::test_no_stationary_point_is_missing": 3,
+    "tests/studio/test_terrain_lines.py::test_the_numbers_of_each_line": 3,
+    "tests/test_losses.py::test_a_loss_gives_one_number_an_example": 3,
+    "tests/test_losses.py::test_the_gradient_is_the_central_difference": 3,
+    "tests/test_losses.py::test_huge_outputs_give_finite": 3,
+    "tests/test_losses.py::test_a_loss_runs_under_jit": 3,
+    "tests/test_models.py::test_every_activation_is_finite": 2,
+    "tests/test_models.py::test_the_gradient_of_every_activation": 2,
     "tests/diagnosis/test_minimized.py::test_healthy_descents": 3,
     "tests/estimators/test_estimators.py::test_a_whole_weight_is_that_many_rows": 3,
     "tests/estimators/test_estimators.py::test_a_loss_with_a_size_of_its_own": 3,

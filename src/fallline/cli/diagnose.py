@@ -78,7 +78,8 @@ def diagnose(
     if plot is not None:
         _require_format(plot)
     use_compilation_cache()
-    from fallline.jobs.diagnose import case_of, examine
+    from fallline.diagnosis.doctor import examine
+    from fallline.jobs.diagnose import case_of
 
     with working(words.say(spoken, "labels", "proving" if prove else "measuring")):
         case, remark = case_of(folder, data=data, measure=not history_only)

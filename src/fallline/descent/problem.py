@@ -69,7 +69,11 @@ class Problem:
     def reseeded(self, seed: int) -> Problem:
         """The same problem from another seed: initial parameters, row orders, dropout."""
         plan = dataclasses.replace(self.plan, seed=seed)
-        other = dataclasses.replace(self, seed=seed, plan=plan)
+        return self.but(seed=seed, plan=plan)
+
+    def but(self, **fields: Any) -> Problem:
+        """The same problem but for some fields, on the rows that are on the device already."""
+        other = dataclasses.replace(self, **fields)
         other.__dict__["rows"] = self.rows
         return other
 
@@ -80,9 +84,7 @@ class Problem:
 
     def without_rules(self) -> Problem:
         """The same problem, never stopped early; for tries."""
-        free = dataclasses.replace(self, rules=_rules(Rules()))
-        free.__dict__["rows"] = self.rows
-        return free
+        return self.but(rules=_rules(Rules()))
 
     def advance(
         self, carry: Any, order: Any, first: int, end: int, epochs: int, closes: bool

@@ -189,10 +189,10 @@ def _trained(
         problem, _ = pose(
             model, loss, data, optimizer=first, batch_size=size, seed=seeds[0], **penalties, **posed
         )
-        for group in groups(optimizers, varied, problem.plan.steps):
-            own = dataclasses.replace(problem, optimizer=group.optimizers[0])
-            own.__dict__["rows"] = problem.rows
-            jobs.append((own, group))
+        jobs.extend(
+            (problem.but(optimizer=group.optimizers[0]), group)
+            for group in groups(optimizers, varied, problem.plan.steps)
+        )
     told = _teller(sum(len(group.settings) for _, group in jobs) * len(seeds), clock, callback)
     parts: list[Part] = []
     for problem, group in jobs:

@@ -197,15 +197,12 @@ class RunCase(Case):
 
         if self.end is None or self.problem is None:
             return None
+        rule, state = self.end["optimizer"], self.end["optimizer_state"]
         if plain:
-            arguments = (self.problem.objective, self.end["state"], self.sample)
             rule = SGD(1.0)
-            return curvature.sharpness(rule, rule.init({}), value_at, self.end["params"], arguments)
-        state = self.end["optimizer_state"]
+            state = rule.init({})
         arguments = (self.problem.objective, self.end["state"], self.sample)
-        return curvature.sharpness(
-            self.end["optimizer"], state, value_at, self.end["params"], arguments
-        )
+        return curvature.sharpness(rule, state, value_at, self.end["params"], arguments)
 
     def in_precision(self) -> Any:
         """A context in which JAX computes in the precision of the run.

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline import sparse
-from fallline.descent.problem import initial_rate
+from fallline.descent.problem import initial_rate, with_rate
 from fallline.errors import FalllineError
 from fallline.models import MLP, Linear
 from fallline.optimizers import SGD, Adam, ClipByGlobalNorm, Momentum
@@ -59,8 +59,6 @@ def optimizer_of(arguments: Mapping[str, Any], rate: float | None = None) -> Any
         arguments: of the call.
         rate: what "auto" came to.
     """
-    from fallline.descent.problem import with_rate
-
     optimizer = arguments.get("optimizer")
     if isinstance(optimizer, str):
         optimizer = optimizer_by_name(optimizer)
@@ -110,8 +108,6 @@ def changed(
         elif name != "learning_rate":
             raise FalllineError(f"There is no setting called {name!r} to change.")
     if "learning_rate" in changes:
-        from fallline.descent.problem import with_rate
-
         if changes["learning_rate"] == "auto":
             new["learning_rate"] = "auto"
         else:

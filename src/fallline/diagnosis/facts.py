@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fallline.descent.problem import initial_rate, with_rate
 from fallline.diagnosis import changes as changing
 from fallline.diagnosis import trials
 from fallline.diagnosis.case import problem_of
@@ -35,17 +36,16 @@ ENOUGH = 60
 class Facts(Measured):
     """The numbers of a case: what was recorded, what is measured, and what trials tell."""
 
-    def gain(self, trial: Outcome | None, base: Outcome | None = None) -> float:
+    def gain(self, trial: Outcome | None) -> float:
         """What a trial gained over the run, as a share of the whole fall; NaN without a trial.
 
         Both after equally many steps. 0.1 means that the run made a tenth less of the way down.
         """
         if trial is None:
             return math.nan
-        if base is None:
-            base = self.outcome
-            if not trial.complete and trial.steps < base.steps:
-                base = trials.outcome_of(self.case.history, self.case.ended, trial.steps)
+        base = self.outcome
+        if not trial.complete and trial.steps < base.steps:
+            base = trials.outcome_of(self.case.history, self.case.ended, trial.steps)
         return self.share(base.loss, trial.loss)
 
     def share(self, before: float, after: float) -> float:
@@ -76,25 +76,20 @@ class Facts(Measured):
     @functools.cached_property
     def plan_rate(self) -> float:
         """The initial rate, which the trials multiply."""
-        from fallline.descent.problem import initial_rate
-
         return float(initial_rate(self.case.optimizer))
 
     def at_rate(self, rate: float) -> Any:
         """The run's optimizer, started at another rate."""
-        from fallline.descent.problem import with_rate
-
         return with_rate(self.case.optimizer, rate)
 
     def trial(self, optimizer: Any = None, *, params: Any = None) -> Outcome | None:
         """The run again with another optimizer or start; None where it cannot be run, or the time is up."""
         case = self.run
-        return None if case is None else self._repeat(case.problem, optimizer, params)
+        return None if case is None else self.trial_of(case.problem, optimizer, params)
 
     def trial_with(self, changes: Mapping[str, Any]) -> Outcome | None:
         """The run again with any changes; some have to be compiled."""
-        problem = self.changed_problem(changes)
-        return None if problem is None else self._repeat(problem)
+        return self.trial_of(self.changed_problem(changes))
 
     def changed_problem(self, changes: Mapping[str, Any]) -> Problem | None:
         """The run's problem with changes made in it; None if it cannot be posed."""
@@ -107,7 +102,10 @@ class Facts(Measured):
         except FalllineError:
             return None
 
-    def _repeat(self, problem: Any, optimizer: Any = None, params: Any = None) -> Outcome | None:
+    def trial_of(
+        self, problem: Problem | None, optimizer: Any = None, params: Any = None
+    ) -> Outcome | None:
+        """What comes of a problem, with another optimizer or start; None without one, or without time."""
         if problem is None or self.clock.left <= 0.1:
             return None
         run = trials.from_start(
@@ -170,9 +168,7 @@ class Facts(Measured):
         factor = min(tried, key=lambda f: tried[f].loss)
         return factor, tried[factor]
 
-    def onward(
-        self, *, factor: float = 1.0, params: Any = None, optimizer: Any = None
-    ) -> Outcome | None:
+    def onward(self, *, factor: float = 1.0, params: Any = None) -> Outcome | None:
         """Some steps more from the end: at the last rate times a factor, perhaps from beside the end."""
         case = self.run
         if case is None or case.end is None or case.problem is None or self.clock.left <= 0.1:
@@ -182,9 +178,7 @@ class Facts(Measured):
         changes: dict[str, Any] = {}
         if params is not None:
             changes["params"] = params
-        if optimizer is not None:
-            changes["optimizer"] = optimizer
-        elif factor != 1.0:
+        if factor != 1.0:
             changes["optimizer"] = trials.scaled_rate(case.end["optimizer"], factor)
         run = trials.from_end(
             case.problem,

@@ -52,18 +52,12 @@ class Measured(Recorded):
     @functools.cached_property
     def rows(self) -> RowFacts | None:
         """What the rows say by themselves."""
-        case = self.case
-        if (
-            not self.measure
-            or not isinstance(case, RunCase)
-            or not case.asked
-            or self.own_objective
-        ):
+        case = self.run
+        if case is None or case.problem is None or self.own_objective:
             return None
-        data = case.problem.data if case.problem else None
-        if data is None or sparse.is_rows(data.x):
+        data, count = case.problem.data, case.problem.plan.rows
+        if sparse.is_rows(data.x):
             return None
-        count = case.problem.plan.rows if case.problem else len(data.y)
         x, y = np.asarray(data.x)[:count], np.asarray(data.y)[:count]
         return checks.check_rows(
             x.reshape(count, -1), y, classification=case.task == "classification"
@@ -94,10 +88,8 @@ class Measured(Recorded):
     @functools.cached_property
     def chance(self) -> float:
         """The loss of the best constant prediction; NaN where it is not known."""
-        case = self.case
-        if not self.measure or not isinstance(case, RunCase):
-            return math.nan
-        if case.problem is None or case.model is None:
+        case = self.run
+        if case is None or case.problem is None or case.model is None:
             return math.nan
         y = case.problem.data.y
         outputs = case.model.outputs
@@ -149,11 +141,8 @@ class Measured(Recorded):
     @functools.cached_property
     def early_weights(self) -> dict[str, float]:
         """The standard deviation of each layer's weights before the first step, as a multiple of He's."""
-        return self._weights("start")
-
-    def _weights(self, when: str) -> dict[str, float]:
         case = self.run
-        found = None if case is None or case.model is None else case.at(when)
+        found = None if case is None or case.model is None else case.at("start")
         if found is None:
             return {}
         sizes: dict[str, float] = {}

@@ -116,11 +116,6 @@ class Recorded:
         finite = self.rates[np.isfinite(self.rates)]
         return float(finite.max()) if len(finite) else math.nan
 
-    @property
-    def last_rate(self) -> float:
-        """The learning rate of the last step."""
-        return float(self.rates[-1]) if self.steps else math.nan
-
     @functools.cached_property
     def displaced(self) -> float:
         """How far all steps together could have led, over the length of the parameters at the start."""

@@ -20,6 +20,7 @@ from fallline.descent import stopping
 from fallline.descent.descend import descend
 from fallline.descent.history import History
 from fallline.descent.loop import EPOCH_FIELDS, STEP_FIELDS
+from fallline.descent.problem import initial_rate, with_rate
 from fallline.descent.run import Snapshot
 
 if TYPE_CHECKING:
@@ -104,12 +105,8 @@ def from_start(problem: Problem, optimizer: Any, *, params: Any = None, seconds:
         params: where to start; where the run did, if None.
         seconds: after which it ends.
     """
-    again = dataclasses.replace(
-        problem,
-        optimizer=optimizer,
-        params=problem.params if params is None else params,
-    )
-    share_rows(problem, again)
+    start = problem.params if params is None else params
+    again = problem.but(optimizer=optimizer, params=start)
     return descend(again, time_budget=max(seconds, 0.05))
 
 
@@ -125,8 +122,7 @@ def from_end(
         seconds: after which it ends.
         changes: ``params`` or ``optimizer``, in place of those at the end.
     """
-    free = dataclasses.replace(problem.without_rules(), steps=int(arrays["step"]) + steps)
-    share_rows(problem, free)
+    free = problem.without_rules().but(steps=int(arrays["step"]) + steps)
     kind = jnp.result_type(float)
     carry = tree.from_arrays(problem.begin(problem.optimizer), arrays)
     carry |= changes
@@ -140,11 +136,6 @@ def from_end(
 _EMPTY = History(dict.fromkeys(STEP_FIELDS, np.zeros(0)), dict.fromkeys(EPOCH_FIELDS, np.zeros(0)))
 
 
-def share_rows(problem: Problem, other: Problem) -> None:
-    """Let another problem use the rows that are on the device already."""
-    other.__dict__["rows"] = problem.rows
-
-
 def outcome_of_half(run: Any) -> Outcome:
     """How low continued steps came: the mean of their later half, since they begin where others ended."""
     losses = np.asarray(run.history.steps["loss"], np.float64)
@@ -155,6 +146,4 @@ def outcome_of_half(run: Any) -> Outcome:
 
 def scaled_rate(optimizer: Any, factor: float) -> Any:
     """The optimizer as it stands, its rate or the initial rate of its schedule multiplied."""
-    from fallline.descent.problem import initial_rate, with_rate
-
     return with_rate(optimizer, initial_rate(optimizer) * factor)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fallline.data.readers import read_table
+from fallline.descent.minimize_result import MinimizeResult
 from fallline.descent.run import Run
 from fallline.descent.stopping import Stop
-from fallline.diagnosis import words
-from fallline.diagnosis.case import Case, RunCase
-from fallline.diagnosis.doctor import examine
+from fallline.diagnosis import doctor, words
+from fallline.diagnosis.case import Case
 from fallline.errors import FalllineError
 from fallline.jobs.config import FitConfig
 from fallline.jobs.fit import Rows, cut, fingerprint_of, model_for, target_of, train_arguments
@@ -59,7 +59,9 @@ def diagnose(
     case, remark = case_of(subject, data=data, measure=measure)
     if remark:
         warnings.warn(words.say(spoken, "labels", remark), stacklevel=2)
-    return examine(case, measure=measure and not remark, prove=prove and not remark, lang=lang)
+    return doctor.examine(
+        case, measure=measure and not remark, prove=prove and not remark, lang=lang
+    )
 
 
 def case_of(subject: Any, *, data: Any = None, measure: bool = True) -> tuple[Case, str]:
@@ -85,12 +87,8 @@ def case_of(subject: Any, *, data: Any = None, measure: bool = True) -> tuple[Ca
         subject = load(subject)
     if isinstance(subject, TableRun):
         return _of_table(subject, data, measure=measure)
-    if isinstance(subject, Run):
-        return RunCase(subject), ""
-    if type(subject).__name__ == "MinimizeResult":
-        from fallline.diagnosis.minimized import MinimizeCase
-
-        return MinimizeCase(subject), ""
+    if isinstance(subject, (Run, MinimizeResult)):
+        return doctor.case_of(subject), ""
     raise FalllineError(
         f"There is nothing to diagnose in {type(subject).__name__}: give what fallline.train, fit, load or "
         "minimize returned, a run's folder, a fitted estimator, or a recorder of fallline.watch."

@@ -119,7 +119,7 @@ def unscaled_target(facts: Facts) -> Finding | None:
         if rate is not None:
             changes["learning_rate"] = rate
         problem = facts.changed_problem(changes)
-        trial = facts.trial_with(changes)
+        trial = facts.trial_of(problem)
         if problem is None or trial is None or case.model is None:
             return None
         unit = constant_loss(problem.objective, problem.data.y, case.model.outputs, case.task)

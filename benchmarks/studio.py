@@ -198,7 +198,7 @@ def weight() -> dict[str, int]:
     """Bytes of the page's files, as they are and compressed."""
     import gzip
 
-    folder = Path(str(files("fallline.studio"))) / "static"
+    folder = Path(str(files("fallline.page"))) / "static"
     parts: dict[str, int] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".js", ".css", ".html", ".json", ".woff2", ".svg"):

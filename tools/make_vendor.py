@@ -4,7 +4,7 @@ python tools/make_vendor.py
 
 For maintainers: needs node and npm, and the network once. Everything is installed at the exact versions
 below in a temporary folder, bundled and minified there by esbuild, and written to
-src/fallline/studio/static/{vendor,fonts}, with VENDOR.toml saying what each file is. A user of Fallline
+src/fallline/page/static/{vendor,fonts}, with VENDOR.toml saying what each file is. A user of Fallline
 needs none of this.
 """
 
@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-STATIC = Path(__file__).parents[1] / "src" / "fallline" / "studio" / "static"
+STATIC = Path(__file__).parents[1] / "src" / "fallline" / "page" / "static"
 
 PACKAGES = {
     "three": "0.187.0",

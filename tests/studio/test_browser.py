@@ -437,7 +437,7 @@ def test_the_texts_of_the_wire_agree_with_the_page():
     """Kinds of frames are numbered in two languages."""
     from fallline.studio import wire
 
-    source = (Path(fallline.__file__).parent / "studio/static/js/wire.js").read_text("utf-8")
+    source = (Path(fallline.__file__).parent / "page/static/js/wire.js").read_text("utf-8")
     named = dict(re.findall(r"^  (\w+): (\d+),$", source, re.MULTILINE))
     ours = {k: v for k, v in vars(wire).items() if k.isupper() and type(v) is int}
     assert {re.sub(r"([A-Z])", r"_\1", k).upper(): int(v) for k, v in named.items()} == ours

@@ -9,17 +9,27 @@ from pathlib import Path
 
 import pytest
 
-STATIC = Path(str(files("fallline.studio"))) / "static"
-TEXTS = {p.stem: json.loads(p.read_text("utf-8")) for p in sorted((STATIC / "lang").glob("*.json"))}
+from fallline.page.modules import LANGUAGES, texts
+
+STATIC = Path(str(files("fallline.page"))) / "static"
+TEXTS = {code: texts(code) for code in LANGUAGES}
 SCRIPTS = {
     p.relative_to(STATIC).as_posix(): p.read_text("utf-8") for p in STATIC.glob("js/**/*.js")
 }
-KEY = re.compile(r"""['"`]((?:app|control|terrain|fit|graph)\.[A-Za-z0-9_.-]+)['"`]""")
-MADE = re.compile(r"`((?:app|control|terrain|fit|graph)\.[A-Za-z0-9_.-]*)\$\{")
+ROOMS = "app|control|terrain|fit|graph|network|compare|runs|gallery|panels|report"
+KEY = re.compile(rf"""['"`]((?:{ROOMS})\.[A-Za-z0-9_.-]+)['"`]""")
+MADE = re.compile(rf"`((?:{ROOMS})\.[A-Za-z0-9_.-]*)\$\{{")
 
 
 def test_there_are_two_languages():
     assert list(TEXTS) == ["en", "zh"]
+
+
+@pytest.mark.parametrize("code", TEXTS)
+def test_a_room_s_file_holds_its_own_words(code):
+    for path in (STATIC / "lang" / code).glob("*.json"):
+        rooms = {key.partition(".")[0] for key in json.loads(path.read_text("utf-8"))}
+        assert rooms <= {path.stem, *(["control"] if path.stem == "app" else [])}, path
 
 
 def test_no_key_is_missing_in_either():

@@ -13,7 +13,7 @@ import pytest
 import fallline
 from fallline.show import style
 
-STATIC = Path(fallline.__file__).parent / "studio" / "static"
+STATIC = Path(fallline.__file__).parent / "page" / "static"
 TOOL = Path(__file__).parents[2] / "tools" / "make_vendor.py"
 FILES = tomllib.loads((STATIC / "vendor" / "VENDOR.toml").read_text(encoding="utf-8"))["file"]
 

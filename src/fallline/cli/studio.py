@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fallline.cli import screen
+from fallline.cli.places import RUNS
 
 if TYPE_CHECKING:
     import socket as sockets
@@ -22,7 +23,7 @@ EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
     "fallline studio\n\n"
     "fallline studio sales.csv\n\n"
-    "fallline studio --port 8321 --no-browser"
+    "fallline studio --runs elsewhere --port 8321 --no-browser"
 )
 PORT = 8321
 
@@ -35,6 +36,9 @@ def studio(
             show_default=False,
         ),
     ] = None,
+    runs: Annotated[
+        Path, typer.Option(help="The folder of saved runs; the page sees no other.")
+    ] = RUNS,
     port: Annotated[
         int | None,
         typer.Option(
@@ -56,11 +60,13 @@ def studio(
         ),
     ] = True,
 ) -> None:
-    """See gradient descent in the browser: balls on a terrain, a fit, a computational graph."""
+    """See gradient descent in the browser: terrains, fits, graphs, networks that train, runs compared."""
     table = _table(data)
     listener = _listen(host, port)
     address = listener.getsockname()[:2]
-    run(_studio(table, host, address[1]), listener, _origin(host, address[1]), browser=browser)
+    run(
+        _studio(table, runs, host, address[1]), listener, _origin(host, address[1]), browser=browser
+    )
 
 
 def _table(data: str | None) -> Path | None:
@@ -110,13 +116,13 @@ def _origin(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-def _studio(table: Path | None, host: str, port: int) -> Studio:
+def _studio(table: Path | None, runs: Path, host: str, port: int) -> Studio:
     from fallline.studio.catalogue import catalogue
     from fallline.studio.server import Studio
     from fallline.studio.view import Given
     from fallline.studio.views import VIEWS
 
-    given = Given(table)
+    given = Given(table, runs.expanduser().resolve())
     names = ["127.0.0.1", "localhost", "[::1]", host]
     if host in ("0.0.0.0", "::"):
         # Asked to listen on every address, it cannot know by which names it is called.

@@ -14,7 +14,6 @@ import html
 import json
 import secrets
 import threading
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from fallline.page import modules
 from fallline.studio.session import Session
 
 if TYPE_CHECKING:
@@ -111,12 +111,11 @@ class Studio:
         self._views, self._given, self._hello = views, given, hello
         self._port = port
         self._cookie_name = f"fallline-{port}"
-        folder = str(files("fallline.studio") / "static")
         self.app = Starlette(
             routes=[
                 Route("/", self._front),
                 WebSocketRoute("/socket", self._socket),
-                Mount("/static", _Files(directory=folder)),
+                Mount("/static", _Files(directory=str(modules.STATIC))),
             ],
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
         )
@@ -233,29 +232,9 @@ def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
-def _modules() -> dict[str, str]:
-    """Bare names of the page's modules -> addresses."""
-    static = files("fallline.studio") / "static"
-    found: dict[str, str] = {}
-
-    def walk(folder: Any, prefix: str) -> None:
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-            if entry.is_dir():
-                walk(entry, f"{prefix}{entry.name}/")
-            elif entry.name.endswith(".js"):
-                found[f"fallline/{prefix}{entry.name[:-3]}"] = f"/static/js/{prefix}{entry.name}"
-
-    walk(static / "js", "")
-    for entry in sorted((static / "vendor").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".js"):
-            found[entry.name.removesuffix(".js")] = f"/static/vendor/{entry.name}"
-    return found
-
-
 def front_page(host: str) -> tuple[str, str]:
     """The page's HTML and the Content-Security-Policy that fits it."""
-    static = files("fallline.studio") / "static"
-    imports = _modules()
+    imports = {name: f"/static/{path}" for name, path in modules.modules().items()}
     mapping = json.dumps({"imports": imports}, separators=(",", ":"))
     digest = base64.b64encode(hashlib.sha256(mapping.encode()).digest()).decode()
     preloads = "\n".join(
@@ -264,11 +243,9 @@ def front_page(host: str) -> tuple[str, str]:
         if name.startswith("fallline/") and name.count("/") == 1  # the shell, not the views
     )
     sheets = "\n".join(
-        f'<link rel="stylesheet" href="/static/css/{html.escape(entry.name)}">'
-        for entry in sorted((static / "css").iterdir(), key=lambda e: e.name)
-        if entry.name.endswith(".css")
+        f'<link rel="stylesheet" href="/static/{html.escape(path)}">' for path in modules.sheets()
     )
-    page = (static / "index.html").read_text("utf-8")
+    page = (modules.STATIC / "index.html").read_text("utf-8")
     page = page.replace("<!-- sheets -->", sheets).replace("<!-- preloads -->", preloads)
     page = page.replace("<!-- imports -->", f'<script type="importmap">{mapping}</script>')
     socket = f"ws://{urlsplit('//' + host).netloc}"

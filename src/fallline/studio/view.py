@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fallline.studio.message import Message
 
 
@@ -17,9 +16,11 @@ class Given:
 
     Attributes:
         table: the user's table, or None.
+        runs: the folder of saved runs; nothing outside it is ever read or written for a page.
     """
 
     table: Path | None = None
+    runs: Path = Path("runs")
 
 
 class Out(Protocol):

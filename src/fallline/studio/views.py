@@ -19,4 +19,8 @@ VIEWS: dict[str, Callable[[], type[View]]] = {
     "terrain": _from("fallline.studio.terrain.view", "TerrainView"),
     "fit": _from("fallline.studio.fit.view", "FitView"),
     "graph": _from("fallline.studio.graph.view", "GraphView"),
+    "network": _from("fallline.studio.network.view", "NetworkView"),
+    "compare": _from("fallline.studio.compare.view", "CompareView"),
+    "runs": _from("fallline.studio.runs.view", "RunsView"),
+    "gallery": _from("fallline.studio.gallery.view", "GalleryView"),
 }

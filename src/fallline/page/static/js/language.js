@@ -1,7 +1,13 @@
 // @ts-check
-/** The words of the page: one file a language, fetched from this server. */
+/** The words of the page: a file a language and room, fetched from this server or handed over. */
 
 export const LANGUAGES = ['en', 'zh'];
+
+/** Whose words there are. */
+const ROOMS = ['app', 'terrain', 'fit', 'graph', 'network', 'compare', 'runs', 'gallery', 'panels', 'report'];
+
+/** Texts that came with the page, a language each. @type {Record<string, Record<string, string>>} */
+let given = {};
 
 /** @type {Record<string, string>} */
 let texts = {};
@@ -24,13 +30,23 @@ export function t(key, values = {}) {
 /** @param {string} wanted @returns {Promise<void>} */
 export async function speak(wanted) {
   const found = LANGUAGES.includes(wanted) ? wanted : 'en';
-  const answer = await fetch(`/static/lang/${found}.json`);
+  texts = given[found] ?? Object.assign({}, ...(await Promise.all(ROOMS.map((room) => fetched(found, room)))));
+  code = found;
+  document.documentElement.lang = found === 'zh' ? 'zh-Hans' : 'en';
+}
+
+/** @param {string} language @param {string} room @returns {Promise<Record<string, string>>} */
+async function fetched(language, room) {
+  const answer = await fetch(`/static/lang/${language}/${room}.json`);
   if (!answer.ok) {
     throw new Error(`No texts: ${answer.status}`);
   }
-  texts = await answer.json();
-  code = found;
-  document.documentElement.lang = found === 'zh' ? 'zh-Hans' : 'en';
+  return answer.json();
+}
+
+/** Use texts that came with the page, where there is no server to ask. @param {Record<string, Record<string, string>>} all */
+export function provide(all) {
+  given = all;
 }
 
 /** The browser's language, if there are texts for it. @returns {string} */

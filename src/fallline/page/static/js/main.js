@@ -16,6 +16,10 @@ const KINDS = {
   terrain: async () => (await import('fallline/terrain/view')).TerrainView,
   fit: async () => (await import('fallline/fit/view')).FitView,
   graph: async () => (await import('fallline/graph/view')).GraphView,
+  network: async () => (await import('fallline/network/view')).NetworkView,
+  compare: async () => (await import('fallline/compare/view')).CompareView,
+  runs: async () => (await import('fallline/runs/view')).RunsView,
+  gallery: async () => (await import('fallline/gallery/view')).GalleryView,
 };
 
 /** What a fragment says about the page as a whole; the rest is the view's. */

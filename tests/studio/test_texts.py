@@ -16,7 +16,7 @@ TEXTS = {code: texts(code) for code in LANGUAGES}
 SCRIPTS = {
     p.relative_to(STATIC).as_posix(): p.read_text("utf-8") for p in STATIC.glob("js/**/*.js")
 }
-ROOMS = "app|control|terrain|fit|graph|network|compare|runs|gallery|panels|report"
+ROOMS = "app|control|terrain|fit|graph|network|compare|runs|gallery|panels|maps|report"
 KEY = re.compile(rf"""['"`]((?:{ROOMS})\.[A-Za-z0-9_.-]+)['"`]""")
 MADE = re.compile(rf"`((?:{ROOMS})\.[A-Za-z0-9_.-]*)\$\{{")
 

@@ -4,7 +4,7 @@
 export const LANGUAGES = ['en', 'zh'];
 
 /** Whose words there are. */
-const ROOMS = ['app', 'terrain', 'fit', 'graph', 'network', 'compare', 'runs', 'gallery', 'panels', 'report'];
+const ROOMS = ['app', 'terrain', 'fit', 'graph', 'network', 'compare', 'runs', 'gallery', 'panels', 'maps', 'report'];
 
 /** Texts that came with the page, a language each. @type {Record<string, Record<string, string>>} */
 let given = {};

@@ -42,7 +42,7 @@ LONGEST = [
 # tested elsewhere one by one, and together they take over a third of an hour on two cores. Where the cases
 # are more of one kind (terrains, real tables, seeds, moments to be killed at), those that run stand for all.
 SAMPLED = {
-    "tests/diagnosis/test_rules.py::test_a_planted_fault_is_found": 3,
+    "tests/diagnosis/test_rules.py::test_a_planted_fault_is_found": 6,
     "tests/diagnosis/test_rules.py::test_places_and_gradients": 2,
     "tests/test_optimizers.py::test_jit_scan_and_plain_calls_agree": 3,
     "tests/test_optimizers.py::test_every_number_can_be_a_batch": 3,
@@ -145,6 +145,19 @@ LEFT_OUT = (
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/index.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/descent-by-hand.md]",
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/first-model.md]",
+    # What they do in several processes, with several tabs, or once more over all modules and forms.
+    "tests/cli/test_cli.py::test_ten_thousand_columns",
+    "tests/cli/test_compare_command.py::test_other_hyper_parameters_have_columns",
+    "tests/cli/test_kill.py::test_killed_again_and_again",
+    "tests/descent/test_sweep.py::test_a_network_with_dropout_and_batch_norm",
+    "tests/estimators/test_estimators.py::test_a_grid_search_in_two_processes",
+    "tests/studio/test_browser.py::TestConnections::test_a_fifth_tab_is_told_so",
+    "tests/studio/test_browser.py::TestLinkedViews::test_from_a_ball_to_its_graph_and_back",
+    "tests/studio/test_terrain_race.py::test_programs_of_many_functions_are_given_up",
+    "tests/studio/test_terrain_race.py::test_steps_may_be_taken_in_any_groups",
+    "tests/studio/test_terrain_view.py::test_minima_of_a_formula_are_found",
+    "tests/test_graph.py::test_half_precision_and_complex_numbers_between",
+    "tests/test_public.py::test_every_module_imports_alone",
     "tests/test_tutorial.py::test_it_learns_mnist",
     "tests/test_tutorial.py::test_the_script_runs_and_prints_what_the_page_shows",
 )

@@ -34,6 +34,7 @@ NAMES = [
     "minimize",
     "models",
     "optimizers",
+    "report",
     "schedules",
     "scipy_method",
     "sweep",

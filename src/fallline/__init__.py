@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fallline.jobs.diagnose import diagnose
     from fallline.jobs.fit import fit
     from fallline.jobs.result import TableRun, load
+    from fallline.page.keep import report
 
 # Before JAX computes for the first time.
 tuning.apply()
@@ -66,6 +67,7 @@ __all__ = [
     "minimize",
     "models",
     "optimizers",
+    "report",
     "schedules",
     "scipy_method",
     "sweep",
@@ -91,6 +93,7 @@ _HOMES = {
     "graph": "fallline.gradients.graph",
     "load": "fallline.jobs.result",
     "minimize": "fallline.descent.minimize",
+    "report": "fallline.page.keep",
     "scipy_method": "fallline.descent.scipy_method",
     "sweep": "fallline.descent.sweep",
     "train": "fallline.descent.train",

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from fallline.cli import check_gradient, compare, diagnose, fit, predict, runs, studio, terrain
+from fallline.cli import (
+    check_gradient,
+    compare,
+    diagnose,
+    fit,
+    predict,
+    report,
+    runs,
+    studio,
+    terrain,
+)
 from fallline.cli.screen import complain
 from fallline.errors import FalllineError
 
@@ -24,6 +34,7 @@ app = typer.Typer(
 )
 app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
 app.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict)
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)

@@ -16,6 +16,7 @@ from fallline.descent.history import History
 from fallline.descent.loop import STEP_FIELDS
 from fallline.descent.minimize_jobs import CompiledJob
 from fallline.descent.stationary import Evidence, standing
+from fallline.faces import face
 
 if TYPE_CHECKING:
     from jaxtyping import PyTree
@@ -95,6 +96,44 @@ class MinimizeResult:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "asked": None}
+
+    def plot(self, ax: Any = None, *, theme: Any = None) -> Any:
+        """Draw the values it met; on a terrain, if the path was kept, the path over it as well.
+
+        Args:
+            ax: axes of matplotlib to draw the values on; a new figure if None.
+            theme: "light", "dark", or None for the one in use.
+
+        Returns:
+            The axes of the values; the figure is ``.figure``.
+
+        Raises:
+            FalllineError: if there is nothing to draw.
+        """
+        return face("overview", "result")(self, ax, theme=theme)
+
+    def show(
+        self,
+        *,
+        height: int = 520,
+        theme: str | None = None,
+        lang: str | None = None,
+        diagnose: bool = False,
+    ) -> Any:
+        """Show it in a notebook, as the last expression of a cell: on a terrain the balls roll.
+
+        Args:
+            height: in pixels.
+            theme: "light", "dark", or None to follow the notebook.
+            lang: "en" or "zh"; by the environment if None.
+            diagnose: ask the doctor; its curves are shown then, on a terrain as well.
+
+        Returns:
+            A widget; a picture where anywidget is not installed.
+        """
+        return face("notebook", "show_result")(
+            self, height=height, theme=theme, lang=lang, diagnose=diagnose
+        )
 
     def __str__(self) -> str:
         lines = [self.message, *self.notes, *map(str, self.basins[:12])]

@@ -11,6 +11,7 @@ import numpy as np
 
 from fallline import sparse
 from fallline.errors import FalllineError
+from fallline.faces import face
 from fallline.models.products import BFLOAT16
 
 if TYPE_CHECKING:
@@ -227,6 +228,44 @@ class Run:
         if self.loss is None:
             raise FalllineError("This run trained an objective of your own, not a loss.")
         return self.loss
+
+    def plot(self, ax: Any = None, *, theme: Any = None) -> Any:
+        """Draw the losses, and below them the learning rate and the norm of the gradients.
+
+        Args:
+            ax: axes of matplotlib to draw the losses on; a new figure if None.
+            theme: "light", "dark", or None for the one in use.
+
+        Returns:
+            The axes of the losses; the figure is ``.figure``.
+
+        Raises:
+            FalllineError: if there is nothing to draw.
+        """
+        return face("overview", "run")(self, ax, theme=theme)
+
+    def show(
+        self,
+        *,
+        height: int = 460,
+        theme: str | None = None,
+        lang: str | None = None,
+        diagnose: bool = False,
+    ) -> Any:
+        """Show it in a notebook, as the last expression of a cell; see `fallline.show.notebook.show_run`.
+
+        Args:
+            height: in pixels.
+            theme: "light", "dark", or None to follow the notebook.
+            lang: "en" or "zh"; by the environment if None.
+            diagnose: ask the doctor as well.
+
+        Returns:
+            A widget; a picture where anywidget is not installed.
+        """
+        return face("notebook", "show_run")(
+            self, height=height, theme=theme, lang=lang, diagnose=diagnose
+        )
 
     def __str__(self) -> str:
         products = ", products in bfloat16" if self.precision == BFLOAT16 else ""

@@ -98,26 +98,28 @@ def activity(model: Model, params: PyTree, state: PyTree, x: Any) -> list[LayerA
         return None
     inputs = np.asarray(x)
     kind = jnp.result_type(*jax.tree.leaves(params))
-    outputs = _outputs(model, params, state, inputs.astype(kind))
+    given = outputs(model, params, state, inputs.astype(kind))
     found: list[LayerActivity] = []
     before = inputs
-    for (name, layer), output in zip(model.layers.layers, outputs, strict=True):
+    for (name, layer), output in zip(model.layers.layers, given, strict=True):
         values = np.asarray(output)
-        found.append(measured(name, _kind(layer), before, values))
+        found.append(measured(name, kind_of(layer), before, values))
         before = values
     return found
 
 
 @functools.partial(jax.jit, static_argnames=("model",))
-def _outputs(model: Model, params: PyTree, state: PyTree, x: Array) -> list[Array]:
-    outputs: list[Array] = []
+def outputs(model: Model, params: PyTree, state: PyTree, x: Array) -> list[Array]:
+    """What each layer gives in prediction, in order; compiled."""
+    given: list[Array] = []
     for name, layer in model.layers.layers:
         x, _ = layer.apply(params.get(name, {}), state.get(name, {}), x)
-        outputs.append(x)
-    return outputs
+        given.append(x)
+    return given
 
 
-def _kind(layer: Layer) -> str:
+def kind_of(layer: Layer) -> str:
+    """The activation's name, or "affine", "batchnorm", "dropout"."""
     if isinstance(layer, Activation):
         called = layer.name
         return called if isinstance(called, str) else getattr(called, "__name__", "activation")

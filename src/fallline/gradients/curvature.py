@@ -56,6 +56,8 @@ class Eigenvalues:
         direction: the unit vector along which the curvature is smallest, a tree like the point.
         exact: is this the whole spectrum, or Lanczos' view of it?
         products: Hessian-vector products spent.
+        top: unit vectors of the largest eigenvalues, the largest first, as many as were asked for; trees like
+            the point.
     """
 
     values: np.ndarray
@@ -64,6 +66,7 @@ class Eigenvalues:
     direction: PyTree
     exact: bool
     products: int
+    top: tuple[PyTree, ...] = ()
 
     @property
     def error(self) -> np.ndarray:
@@ -89,6 +92,7 @@ def eigenvalues(
     args: Any = (),
     seed: int = 0,
     divisor: PyTree = None,
+    top: int = 0,
 ) -> Eigenvalues:
     r"""The eigenvalues of the Hessian of f at x: all below 65 dimensions, else the outermost ones.
 
@@ -105,6 +109,7 @@ def eigenvalues(
         seed: of the starting vector.
         divisor: the diagonal of $P$, a tree like x, if the eigenvalues of $P^{-1/2} H P^{-1/2}$ are wanted;
             the direction is then that of x which belongs to the smallest, $P^{-1/2}$ times its eigenvector.
+        top: of how many of the largest eigenvalues the vectors are wanted, too.
 
     Raises:
         FalllineError: if the Hessian at x is not finite, or JAX cannot differentiate f twice.
@@ -117,6 +122,7 @@ def eigenvalues(
         with twice_differentiable():
             values, vectors = map(np.asarray, _spectrum(f, x, args, divisor))
         products = flat.size
+        vectors = vectors[:, _ends(products, top)]
         bound = np.finfo(values.dtype).eps * products * np.abs(values).max(initial=0.0)
         errors, weights = np.full_like(values, bound), np.full_like(values, 1 / max(products, 1))
     else:
@@ -136,14 +142,21 @@ def eigenvalues(
         values = values if finite else np.full_like(values, np.nan)
         rounding = np.finfo(values.dtype).eps * np.abs(values).max()
         errors, weights = np.abs(betas[-1] * small[-1]) + rounding, small[0] ** 2
-        vectors = basis.T @ small[:, :1]
+        vectors = basis.T @ small[:, _ends(products, top)]
     if not np.isfinite(values).all():
         raise FalllineError("The Hessian is not finite at this point, so it has no eigenvalues.")
-    direction = vectors[:, 0].astype(float)
-    if divisor is not None:
-        direction *= np.asarray(_inverse_root(divisor), float)
-    direction = restore(jnp.asarray(direction / np.linalg.norm(direction), flat.dtype))
-    return Eigenvalues(values, errors, weights, direction, exact, products)
+    directions: list[PyTree] = []
+    for vector in vectors.T.astype(float):
+        along = vector if divisor is None else vector * np.asarray(_inverse_root(divisor), float)
+        directions.append(restore(jnp.asarray(along / np.linalg.norm(along), flat.dtype)))
+    return Eigenvalues(
+        values, errors, weights, directions[0], exact, products, tuple(directions[1:])
+    )
+
+
+def _ends(count: int, top: int) -> list[int]:
+    """The place of the smallest of some ascending values, then those of the largest, the largest first."""
+    return [0, *range(count - 1, count - 1 - min(top, count), -1)]
 
 
 @contextlib.contextmanager

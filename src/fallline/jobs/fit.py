@@ -346,9 +346,11 @@ def train_one(
             snapshot, facts = found
             arguments["learning_rate"] = facts.get("learning_rate", arguments["learning_rate"])
 
+    about = about_training(arguments, rows, config)
+
     def keep(snapshot: Snapshot, learning_rate: float) -> None:
         if folder is not None:
-            folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate})
+            folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate, **about})
 
     return train(
         **arguments,
@@ -357,6 +359,22 @@ def train_one(
         keep_every=checkpoint_every,
         resume=snapshot,
     )
+
+
+def about_training(arguments: dict[str, Any], rows: Rows, config: FitConfig) -> dict[str, Any]:
+    """What is kept with each checkpoint, so that a run under way can be looked at without its data."""
+    encoder = rows.encoder
+    classes = None if encoder.classes is None else [str(label) for label in encoder.classes]
+    return {
+        "plan": dataclasses.asdict(plan_for(rows, config)),
+        "model": arguments["model"].describe(),
+        "loss": arguments["loss"].name,
+        "rows": rows.counts,
+        "features": len(encoder.feature_names),
+        "target": encoder.target,
+        "task": encoder.task,
+        "classes": classes,
+    }
 
 
 def plan_for(rows: Rows, config: FitConfig) -> BatchPlan:

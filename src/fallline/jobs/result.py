@@ -13,9 +13,11 @@ from fallline.data.encode import Encoder
 from fallline.data.readers import read_table
 from fallline.data.table import Table
 from fallline.descent.batches import BatchPlan
+from fallline.descent.range_test import RangeTest
 from fallline.descent.run import Run, Snapshot
 from fallline.descent.stopping import Stop
 from fallline.errors import FalllineError
+from fallline.faces import face
 from fallline.jobs.config import FitConfig
 from fallline.optimizers.base import describe
 from fallline.store import files
@@ -116,14 +118,76 @@ class TableRun:
             "seconds": run.seconds,
             "steps": run.steps,
             "precision": run.precision,
+            "range_test": _tried(run.range_test),
         }
         folder.finish(self.result, self.encoder.to_json(), about, arrays, run.history)
+
+    def plot(self, ax: Any = None, *, theme: Any = None) -> Any:
+        """Draw the losses, and below them the learning rate and the norm of the gradients.
+
+        Args:
+            ax: axes of matplotlib to draw the losses on; a new figure if None.
+            theme: "light", "dark", or None for the one in use.
+
+        Returns:
+            The axes of the losses; the figure is ``.figure``.
+
+        Raises:
+            FalllineError: if there is nothing to draw.
+        """
+        return face("overview", "run")(self, ax, theme=theme)
+
+    def show(
+        self,
+        *,
+        height: int = 460,
+        theme: str | None = None,
+        lang: str | None = None,
+        diagnose: bool = False,
+        data: Any = None,
+    ) -> Any:
+        """Show it in a notebook, as the last expression of a cell; see `fallline.show.notebook.show_run`.
+
+        Args:
+            height: in pixels.
+            theme: "light", "dark", or None to follow the notebook.
+            lang: "en" or "zh"; by the environment if None.
+            diagnose: ask the doctor as well.
+            data: the table, if it is no longer where it was or was given in memory.
+
+        Returns:
+            A widget; a picture where anywidget is not installed.
+        """
+        return face("notebook", "show_run")(
+            self, height=height, theme=theme, lang=lang, diagnose=diagnose, data=data
+        )
 
     def __repr__(self) -> str:
         r = self.result
         # Equal targets have no R2: NaN, and null in JSON.
         value = "-" if r["value"] is None else f"{r['value']:.4f}"
         return f"<TableRun: {r['model']}, {r['metric']} {value} ({r['measured_on']} rows)>"
+
+
+def _tried(found: RangeTest | None) -> dict[str, Any] | None:
+    """A range test as JSON can hold it; a try that blew up is null."""
+    if found is None:
+        return None
+    return {
+        "learning_rate": found.learning_rate,
+        "rates": found.rates.tolist(),
+        "losses": found.losses.tolist(),
+        "trials": [[rate, loss] for rate, loss in found.trials.items()],
+    }
+
+
+def _range_test(told: dict[str, Any] | None) -> RangeTest | None:
+    """The range test that `_tried` told of."""
+    if told is None:
+        return None
+    trials = {rate: np.inf if loss is None else loss for rate, loss in told["trials"]}
+    losses = np.array([np.nan if loss is None else loss for loss in told["losses"]])
+    return RangeTest(told["learning_rate"], np.array(told["rates"]), losses, trials)
 
 
 def _flat(tree: Any) -> dict[str, np.ndarray]:
@@ -216,6 +280,7 @@ def load(path: str | Path) -> TableRun:
             model=models.from_description(about["model"]),
             loss=losses.by_name(about["loss"]),
             precision=about.get("precision", "float32"),
+            range_test=_range_test(about.get("range_test")),
         )
     except (KeyError, TypeError) as error:
         raise files.damaged(place, f"it lacks {error}") from None

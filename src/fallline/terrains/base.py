@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fallline.errors import FalllineError
+from fallline.faces import face
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,6 +146,53 @@ class Terrain:
         unit = (first + np.arange(count)[:, None] * np.array(_STRIDE)) % 1.0
         low, high = np.array(self.bounds).T
         return (low + unit * (high - low)).astype(np.float32)
+
+    def plot(self, ax: Any = None, *, solid: bool = False, theme: Any = None) -> Any:
+        """Draw it from above, or as a block.
+
+        Args:
+            ax: axes of matplotlib to draw on, with ``projection="3d"`` for a block; a new figure if None.
+            solid: as a block in three dimensions.
+            theme: "light", "dark", or None for the one in use.
+
+        Returns:
+            The axes; the figure is ``.figure``.
+        """
+        return face("overview", "terrain")(self, ax, solid_block=solid, theme=theme)
+
+    def show(
+        self,
+        optimizers: Any = ("sgd", "momentum", "adam"),
+        *,
+        balls: int = 200,
+        steps: int = 300,
+        learning_rates: Mapping[str, float] | None = None,
+        seed: int = 0,
+        height: int = 520,
+        theme: str | None = None,
+        lang: str | None = None,
+    ) -> Any:
+        """Let optimizers race on it in a notebook, as the last expression of a cell.
+
+        Args:
+            optimizers: as for `fallline.sweep`; none for the terrain alone.
+            balls: of each optimizer, from the same places.
+            steps: of each ball.
+            learning_rates: name -> rate; for the others thirteen rates are tried, and the best is taken.
+            seed: of the starts and of the noise.
+            height: in pixels.
+            theme: "light", "dark", or None to follow the notebook.
+            lang: "en" or "zh"; by the environment if None.
+
+        Returns:
+            A widget; a picture where anywidget is not installed.
+
+        Raises:
+            FalllineError: if there is no such optimizer, or there are more than 5,000 balls in all.
+        """
+        race = {"balls": balls, "steps": steps, "learning_rates": learning_rates, "seed": seed}
+        looks = {"height": height, "theme": theme, "lang": lang}
+        return face("notebook", "show_terrain")(self, optimizers, **race, **looks)
 
 
 def _checked(bounds: Any) -> Bounds:

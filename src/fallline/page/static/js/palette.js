@@ -132,6 +132,12 @@ export function hex(colour) {
   return [(number >> 16) / 255, ((number >> 8) & 255) / 255, (number & 255) / 255];
 }
 
+/** @param {string} colour "#rrggbb" @param {number} alpha */
+export const faded = (colour, alpha) =>
+  `${colour}${Math.round(255 * alpha)
+    .toString(16)
+    .padStart(2, '0')}`;
+
 /** @param {number} value sRGB, 0 to 1 */
 const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
 

@@ -18,6 +18,9 @@ import { t } from 'fallline/language';
 const EXPORTS = [['png', 'app.png', '.png'], ['svg', 'app.svg', '.svg'], ['csv', 'app.csv', '.csv'],
   ['python', 'app.python', '.py'], ['dot', 'app.dot', '.dot']];
 
+/** Views of many runs, or of none: no one step is theirs. */
+const STEPLESS = ['compare', 'runs', 'gallery'];
+
 /** @param {...string} paths */
 const icon = (...paths) => svg('svg', { viewBox: '0 0 20 20', fill: 'none', stroke: 'currentColor',
   'stroke-width': 1.6, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' },
@@ -52,7 +55,7 @@ export function makeTop(root, options) {
   }, h('span', { t: key }), h('small', {}, ending)));
   const menu = h('details', { class: 'menu' },
     h('summary', { label: 'app.export' }, icon('M10 3v9', 'M6.5 8.5 10 12l3.5-3.5', 'M4 15.5h12'),
-      h('span', { t: 'app.export', class: 'hide-tablet' })),
+      h('span', { t: 'app.export', class: 'hide-narrow' })),
     h('div', {}, ...exports));
   menu.addEventListener('toggle', () => {
     const offered = options.offered();
@@ -83,6 +86,10 @@ export function makeTop(root, options) {
     h('button', { type: 'button', label: 'app.theme', onclick: options.ontheme },
       icon('M10 3a7 7 0 1 0 0 14z', 'M10 3a7 7 0 0 1 0 14')),
     h('button', { type: 'button', label: 'app.keys', onclick: options.onhelp }, h('span', { 'aria-hidden': 'true' }, '?')));
+  const stats = [
+    h('div', { class: 'stat hide-medium' }, h('span', { t: 'app.frames' }), rate),
+    h('div', { class: 'stat' }, h('span', { t: 'app.step' }), step),
+  ];
   root.append(
     h('a', { class: 'skip', href: '#views', t: 'app.skip', onclick: (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -90,8 +97,7 @@ export function makeTop(root, options) {
     } }),
     list,
     h('div', { class: 'grow' }),
-    h('div', { class: 'stat hide-narrow' }, h('span', { t: 'app.frames' }), rate),
-    h('div', { class: 'stat' }, h('span', { t: 'app.step' }), step),
+    ...stats,
     tools,
   );
   return {
@@ -100,6 +106,11 @@ export function makeTop(root, options) {
       tabs.forEach((tab, i) => {
         tab.setAttribute('aria-selected', String(options.views[i] === name));
         tab.tabIndex = options.views[i] === name ? 0 : -1;
+        // In a narrow window the tabs scroll.
+        if (options.views[i] === name && list.scrollWidth > list.clientWidth) tab.scrollIntoView({ block: 'nearest', inline: 'center' });
+      });
+      stats.forEach((stat) => {
+        stat.hidden = STEPLESS.includes(name);
       });
       document.title = `${t(`app.${name}`)} · Fallline studio`;
     },

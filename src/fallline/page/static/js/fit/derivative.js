@@ -2,7 +2,7 @@
 /** One derivative: the loss along a parameter with its tangent, and how wrong differences are at each h. */
 import { select } from 'fallline/controls';
 import { h, say } from 'fallline/dom';
-import { Chart, dot, rule } from 'fallline/fit/charts';
+import { Chart, dot, rule } from 'fallline/chart';
 import { few, parameterName } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/services').Services} Services */

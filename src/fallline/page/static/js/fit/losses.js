@@ -3,9 +3,9 @@
 import { Columns, smoothed, thinned } from 'fallline/columns';
 import { button, slider } from 'fallline/controls';
 import { h } from 'fallline/dom';
-import { Chart, rule } from 'fallline/fit/charts';
+import { Chart, rule } from 'fallline/chart';
 import { ROW } from 'fallline/fit/state';
-import { faded } from 'fallline/fit/plane';
+import { faded } from 'fallline/palette';
 
 /** @typedef {import('fallline/services').Services} Services */
 

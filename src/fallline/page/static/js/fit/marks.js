@@ -1,6 +1,6 @@
 // @ts-check
 /** What is drawn over the parameter space: the path, the ball, the gradients, the least squares. */
-import { faded } from 'fallline/fit/plane';
+import { faded } from 'fallline/palette';
 
 /** @typedef {import('fallline/fit/space').Space} Space */
 

@@ -1,19 +1,14 @@
 // @ts-check
 /** The data space: points, curves of now and before, least squares, residuals; on a 2-D canvas. */
-import { roundNumbers } from 'fallline/scene/ticks';
+import { roundNumbers } from 'fallline/axis';
 import { few } from 'fallline/fit/state';
+import { faded } from 'fallline/palette';
 
 /** @typedef {import('fallline/services').Services} Services */
 
 const MARGIN = { left: 58, right: 26, top: 26, bottom: 44 };
 const GHOSTS = 16;
 const RADIUS = 4.6;
-
-/** @param {string} colour "#rrggbb" @param {number} alpha */
-export const faded = (colour, alpha) =>
-  `${colour}${Math.round(255 * alpha)
-    .toString(16)
-    .padStart(2, '0')}`;
 
 /** @param {Element} element @param {'dark' | 'light'} theme */
 function coloursOf(element, theme) {

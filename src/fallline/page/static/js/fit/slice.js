@@ -1,7 +1,7 @@
 // @ts-check
 /** For more than two parameters: the loss along the next step, and every parameter as a bar. */
 import { h, say } from 'fallline/dom';
-import { Chart, dot, rule } from 'fallline/fit/charts';
+import { Chart, dot, rule } from 'fallline/chart';
 import { ALONG, few, parameterName } from 'fallline/fit/state';
 
 /** @typedef {import('fallline/services').Services} Services */

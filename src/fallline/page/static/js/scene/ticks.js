@@ -3,29 +3,13 @@
  * The numbers along the axes: HTML beside the canvas, sharp and readable, kept in place as the block turns.
  */
 import { Vector3 } from 'three';
+import { roundNumbers } from 'fallline/axis';
 import { BASE } from 'fallline/scene/block';
 
 /** @typedef {import('three').Camera} Camera */
 /** @typedef {{text: string, axis: 0 | 1, name: boolean, at: number}} Tick at: -1 to 1 along its axis */
 
 const point = new Vector3();
-
-/**
- * Round numbers within limits, as many as fit.
- * @param {number} low
- * @param {number} high
- * @param {number} [wanted] about how many
- * @returns {number[]}
- */
-export function roundNumbers(low, high, wanted = 5) {
-  const rough = (high - low) / wanted;
-  if (!(rough > 0) || !Number.isFinite(rough)) return [];
-  const ten = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 2.5, 5].find((factor) => factor * ten >= rough * 0.999) ?? 10) * ten;
-  const numbers = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) numbers.push(i * step);
-  return numbers;
-}
 
 /**
  * A number as a person writes it, with a true minus.

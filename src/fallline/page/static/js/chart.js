@@ -1,43 +1,61 @@
 // @ts-check
-/** What the small charts of this view have in common: axes, colours, a size that follows their element. */
+/** What small charts have in common: axes, colours, a size that follows their element. */
 import uPlot from 'uplot';
-import { tick } from 'fallline/curves';
-import { roundNumbers } from 'fallline/scene/ticks';
+import { logarithmic, tick } from 'fallline/axis';
 
-/** @typedef {import('fallline/services').Services} Services */
 /**
  * @typedef {object} Line
- * @property {string} colour a colour, or the name of a variable of CSS
+ * @property {string | (() => string)} colour a colour, or the name of a variable of CSS
  * @property {number} [width]
  * @property {number[]} [dash]
  * @property {number} [points] size of dots; none if left out
+ * @property {boolean} [connected] is the line drawn over places where it has no value of its own?
+ * @property {boolean} [hidden]
  */
 /**
  * @typedef {object} ChartOptions
  * @property {Line[]} lines
  * @property {() => [number, number]} [x] limits
  * @property {() => [number, number]} [y]
+ * @property {boolean} [logX]
  * @property {boolean} [logY]
  * @property {(values: number[]) => string[]} [xValues] the numbers of the axis as texts
  * @property {(values: number[]) => string[]} [yValues]
  * @property {number[]} [xSplits] where the axis has its numbers
  * @property {number[]} [ySplits]
- * @property {number} [ySize] room for the numbers
+ * @property {number | 'fit'} [ySize] room for the numbers; "fit": as much as they need
+ * @property {uPlot.Cursor} [cursor] beyond the usual
+ * @property {uPlot.Band[]} [bands]
+ * @property {uPlot.Hooks.Arrays} [hooks] beyond the two that follow
  * @property {(chart: Chart, plot: uPlot) => void} [beneath] draws under the lines
  * @property {(chart: Chart, plot: uPlot) => void} [above]
  */
 
 const LEAST = 50;
+/** Width of a digit on an axis, in CSS pixels. */
+const DIGIT = 6.4;
+const LOGARITHMIC = {
+  splits: (
+    /** @type {any} */ _,
+    /** @type {number} */ __,
+    /** @type {number} */ low,
+    /** @type {number} */ high,
+  ) => logarithmic(low, high),
+  filter: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits,
+};
+
+/** @param {any} _ @param {string[] | null} texts */
+const roomFor = (_, texts) =>
+  Math.ceil(12 + DIGIT * Math.max(3, ...(texts ?? []).map((text) => text.length)));
 
 export class Chart {
   /**
    * @param {HTMLElement} element
-   * @param {Services} services
+   * @param {any} _services
    * @param {ChartOptions} options
    */
-  constructor(element, services, options) {
+  constructor(element, _services, options) {
     this.element = element;
-    this.services = services;
     this.options = options;
     /** @type {any[]} */
     this.data = [[], ...options.lines.map(() => [])];
@@ -55,19 +73,8 @@ export class Chart {
   build() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width < LEAST || height < LEAST) return;
-    const {
-      lines,
-      x,
-      y,
-      logY,
-      xValues,
-      yValues,
-      xSplits,
-      ySplits,
-      ySize = 46,
-      beneath,
-      above,
-    } = this.options;
+    const { x, y, logX, logY, xValues, yValues, xSplits, ySplits, ySize = 46 } = this.options;
+    const { lines, beneath, above, cursor, bands, hooks = {} } = this.options;
     const axis = {
       stroke: this.colour('--muted'),
       font: '10.5px "JetBrains Mono", monospace',
@@ -82,9 +89,9 @@ export class Chart {
         height,
         padding: [8, 10, 0, 0],
         legend: { show: false },
-        cursor: { drag: { x: false, y: false }, points: { size: 5 }, y: false },
+        cursor: { drag: { x: false, y: false }, points: { size: 5 }, y: false, ...cursor },
         scales: {
-          x: { time: false, ...(x && { range: () => x() }) },
+          x: { time: false, distr: logX ? 3 : 1, ...(x && { range: () => x() }) },
           y: { distr: logY ? 3 : 1, ...(y && { range: () => y() }) },
         },
         axes: [
@@ -93,31 +100,22 @@ export class Chart {
             size: 22,
             space: 44,
             values: xValues ? (_, splits) => xValues(splits) : texts,
+            ...(logX && LOGARITHMIC),
             ...(xSplits && { splits: () => xSplits }),
           },
           {
             ...axis,
-            size: ySize,
+            size: ySize === 'fit' ? roomFor : ySize,
             space: 26,
             values: yValues ? (_, splits) => yValues(splits) : texts,
-            ...(logY && {
-              splits: (_, __, low, high) => logarithmic(low, high),
-              filter: (_, splits) => splits,
-            }),
+            ...(logY && LOGARITHMIC),
             ...(ySplits && { splits: () => ySplits }),
           },
         ],
-        series: [
-          {},
-          ...lines.map((line) => ({
-            stroke: this.colour(line.colour),
-            width: line.width ?? 1.8,
-            dash: line.dash,
-            spanGaps: Boolean(line.points),
-            points: { show: Boolean(line.points), size: line.points ?? 0, fill: this.colour(line.colour) },
-          })),
-        ],
+        series: [{}, ...lines.map((line) => this.series(line))],
+        bands: bands ?? [],
         hooks: {
+          ...hooks,
           drawAxes: beneath ? [(plot) => beneath(this, plot)] : [],
           draw: above ? [(plot) => above(this, plot)] : [],
         },
@@ -125,6 +123,20 @@ export class Chart {
       this.data,
       this.element,
     );
+  }
+
+  /** @param {Line} line @returns {uPlot.Series} */
+  series(line) {
+    const { colour, points } = line;
+    const stroke = typeof colour === 'string' ? this.colour(colour) : () => this.colour(colour());
+    return {
+      stroke,
+      show: !line.hidden,
+      width: line.width ?? 1.8,
+      dash: line.dash,
+      spanGaps: line.connected ?? Boolean(points),
+      points: { show: Boolean(points), size: points ?? 0, fill: stroke },
+    };
   }
 
   /** @param {any[]} data x, then each line */
@@ -151,23 +163,12 @@ export class Chart {
       this.plot.setSize({ width, height });
     }
   }
-}
 
-/**
- * The numbers of a logarithmic axis: decades, or 1, 2, 5 in each, or round numbers in less than one.
- * @param {number} low @param {number} high
- */
-function logarithmic(low, high) {
-  const decades = Math.log10(high / low);
-  if (decades < 1) return roundNumbers(low, high, 5).filter((v) => v > 0);
-  const first = Math.floor(Math.log10(low));
-  const last = Math.ceil(Math.log10(high));
-  const stride = Math.ceil((last - first) / 6);
-  const numbers = [];
-  for (let power = first; power <= last; power += decades > 3 ? stride : 1) {
-    for (const factor of decades > 3 ? [1] : [1, 2, 5]) numbers.push(factor * 10 ** power);
+  dispose() {
+    this.observer.disconnect();
+    this.plot?.destroy();
+    this.plot = null;
   }
-  return numbers.filter((v) => v >= low && v <= high);
 }
 
 /**

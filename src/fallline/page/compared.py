@@ -1,0 +1,96 @@
+"""What a result is worth: the same measure of what has learned nothing, and of least squares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from fallline import sparse
+from fallline.baselines import normal_equation
+from fallline.jobs import measure
+from fallline.jobs.table_case import TableCase
+from fallline.page.boundary import classes_of
+from fallline.page.curves import finite
+
+if TYPE_CHECKING:
+    from fallline.descent.objective import Batch
+    from fallline.diagnosis.case import RunCase
+
+MOST_FEATURES = 500
+_LINEAR = ("squared_error", "half_squared_error", "absolute_error", "huber", "log_cosh")
+"""Losses of numbers that are predicted as they are."""
+
+
+def compared(
+    card: dict[str, Any], case: RunCase, held: Batch | None, where: str
+) -> list[dict[str, Any]]:
+    """The baselines of a card's result, on the rows it was measured on and by the same measure.
+
+    Args:
+        card: with its ``result``.
+        case: the run.
+        held: the rows.
+        where: which they are.
+
+    Returns:
+        "majority", the training rows' most frequent class, or "mean", their mean; and "closed_form", least
+        squares, for a regression with at most 500 dense features. Only what was measured on the same rows.
+    """
+    result, problem = card["result"], case.problem
+    if result is None or problem is None or case.run.loss is None:
+        return []
+    metric, task = result["metric"], case.run.loss.task
+    same = held is not None and result["measured_on"] == where
+    made: list[dict[str, Any]] = []
+    name = "mean" if task == "regression" else "majority"
+    if result["baseline"] is not None:
+        made.append({"name": name, "value": result["baseline"]})
+    if not same or held is None:
+        return made
+    goals, truth = np.asarray(problem.data.y), np.asarray(held.y)
+    if metric == "accuracy":
+        if not made:
+            majority = int(np.bincount(classes_of(goals)).argmax())
+            share = float(np.mean(classes_of(truth) == majority))
+            made.append({"name": name, "value": finite(share)})
+        return made
+    if task != "regression" or problem.data.weights is not None:
+        return made
+    mean = np.mean(goals.astype(np.float64), axis=0)
+    guesses: dict[str, Any] = {} if made else {"mean": np.broadcast_to(mean, truth.shape)}
+    x, known = _table(problem.data.x), _table(held.x)
+    if x is not None and known is not None and x.shape[1] <= MOST_FEATURES:
+        w, b = normal_equation(x, goals)
+        guesses["closed_form"] = known.astype(np.float64) @ w + b
+    for one, guess in guesses.items():
+        value = _value(metric, case, guess, truth, float(np.mean(mean)))
+        if value is not None:
+            made.append({"name": one, "value": value})
+    return made
+
+
+def _value(
+    metric: str, case: RunCase, guess: np.ndarray, truth: np.ndarray, mean: float
+) -> float | None:
+    if metric == "r2" and isinstance(case, TableCase):
+        encoder = case.fitted.encoder
+        decoded = [np.asarray(encoder.decode(v.reshape(-1))) for v in (truth, guess)]
+        return finite(measure.regression(decoded[0], decoded[1], mean)["value"])
+    loss = case.run.loss
+    if metric not in ("validation_loss", "training_loss") or loss is None:
+        return None
+    if loss.name.partition(":")[0] not in _LINEAR:
+        return None
+    rows = guess.reshape(len(guess), -1).astype(np.float32)
+    return finite(
+        np.mean(np.asarray(loss.function(jax.device_put(rows), truth.reshape(rows.shape))))
+    )
+
+
+def _table(x: Any) -> np.ndarray | None:
+    """The features as a table of numbers; None if they are sparse, or no table."""
+    if sparse.is_rows(x) or sparse.is_sparse(x) or np.ndim(x) != 2:
+        return None
+    return np.asarray(x)

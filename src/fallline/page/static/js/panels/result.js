@@ -1,0 +1,118 @@
+// @ts-check
+/** A result beside its baselines: which way is better is said, not left to the length of a bar. */
+import { h } from 'fallline/dom';
+import { few } from 'fallline/panels/format';
+import { known } from 'fallline/panels/reading';
+
+/** @typedef {import('fallline/panels/base').Given} Given */
+/** @typedef {{name: string, value: number | null, own?: boolean}} Bar */
+/**
+ * @typedef {object} Measured
+ * @property {string} metric
+ * @property {number | null} value
+ * @property {number | null} [baseline] the same measure of a constant prediction
+ * @property {string} [measured_on] "test", "validation", "training", "function"
+ * @property {{name: string, value: number | null}[]} [others]
+ */
+
+const HIGHER = ['r2', 'accuracy', 'balanced_accuracy', 'f1', 'auc', 'precision', 'recall'];
+const METRICS = [
+  ...HIGHER,
+  'validation_loss',
+  'training_loss',
+  'value',
+  'rmse',
+  'mae',
+  'mse',
+  'baseline_rmse',
+  'loss',
+  'log_loss',
+];
+const BASELINES = ['constant', 'mean', 'majority', 'linear', 'closed_form'];
+const PLACES = ['test', 'validation', 'training', 'function'];
+/** A bar this many times longer than the run's own is cut. */
+const CUT = 6;
+
+/** @param {Given} services @param {string} metric */
+export const metricName = ({ t }, metric) =>
+  METRICS.includes(metric) ? t(`panels.metric.${metric}`) : metric.replaceAll('_', ' ');
+
+/** @param {string} metric */
+export const higherIsBetter = (metric) => HIGHER.includes(metric);
+
+/**
+ * @param {Given} services
+ * @param {{result?: Measured | null, baselines?: {name: string, value: number | null}[]}} card
+ * @returns {(HTMLElement | null)[]}
+ */
+export function result(services, card) {
+  const { t } = services;
+  const measured = card.result;
+  if (!measured || !known(measured.value)) {
+    return [h('p', { class: 'empty' }, t('panels.notMeasured'))];
+  }
+  const { metric, value, measured_on: place = '', others = [] } = measured;
+  const higher = higherIsBetter(metric);
+  const baselines = [...(card.baselines ?? [])];
+  if (!baselines.length && known(measured.baseline))
+    baselines.push({ name: 'constant', value: measured.baseline });
+  /** @type {Bar[]} */
+  const bars = [
+    { name: t('panels.thisRun'), value, own: true },
+    ...baselines
+      .filter((one) => known(one.value))
+      .map((one) => ({
+        name: BASELINES.includes(one.name) ? t(`panels.baseline.${one.name}`) : one.name,
+        value: one.value,
+      })),
+  ];
+  const better = higher ? t('panels.higherIsBetter') : t('panels.lowerIsBetter');
+  const where = PLACES.includes(place) ? t(`panels.on.${place}`) : '';
+  return [
+    h('p', { class: 'result-name' }, metricName(services, metric), where ? h('span', {}, ` ${where}`) : null),
+    h('p', { class: 'result-value number' }, few(value)),
+    bars.length > 1 ? h('div', { class: 'bars-of' }, ...drawn(bars, higher)) : null,
+    h('p', { class: 'panel-foot' }, better),
+    others.length
+      ? h(
+          'dl',
+          { class: 'others' },
+          ...others.map((one) =>
+            h(
+              'div',
+              {},
+              h('dt', {}, metricName(services, one.name)),
+              h('dd', { class: 'number' }, few(one.value)),
+            ),
+          ),
+        )
+      : null,
+  ];
+}
+
+/** @param {Bar[]} bars @param {boolean} higher */
+function drawn(bars, higher) {
+  const values = bars.map(({ value }) => /** @type {number} */ (value));
+  const own = Math.abs(values[0]) || Infinity;
+  const limit = higher ? 1 : Math.min(Math.max(...values.map(Math.abs)), CUT * own);
+  const high = Math.max(higher ? 1 : 0, ...values.map((v) => Math.min(v, limit)));
+  const low = Math.min(0, ...values.map((v) => Math.max(v, -limit)));
+  const place = (/** @type {number} */ v) => Math.min(1, Math.max(0, (v - low) / (high - low || 1)));
+  return bars.map(({ name, value, own: mine }) => {
+    const v = /** @type {number} */ (value);
+    const track = h('div', { class: 'result-track', 'aria-hidden': 'true' }, h('i', {}));
+    track.style.setProperty('--start', String(Math.min(place(0), place(v))));
+    track.style.setProperty('--end', String(Math.max(place(0), place(v))));
+    track.style.setProperty('--zero', String(place(0)));
+    const cut = v > high * 1.0001 || v < low * 1.0001 - 1e-12;
+    track.classList.toggle('cut', cut);
+    track.classList.toggle('below', v < 0);
+    return h(
+      'div',
+      { class: mine ? 'result-bar own' : 'result-bar' },
+      h('span', { class: 'result-bar-name', title: name }, name),
+      track,
+      h('b', { class: 'number' }, few(v)),
+    );
+  });
+}

@@ -1,0 +1,1 @@
+"""The gallery: ten sick runs to diagnose."""

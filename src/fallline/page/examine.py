@@ -119,12 +119,12 @@ def held_out(case: RunCase, data: Any, wanted: str | None = None) -> tuple[Batch
     assert problem is not None
     if isinstance(case, TableCase) and case.rows_encoded is not None:
         rows = case.rows_encoded
-        wanted = wanted or case.fitted.result.get("measured_on") or "validation"
-        if wanted == "test" and rows.test is None:
+        chosen: str = wanted or case.fitted.result.get("measured_on") or "validation"
+        if chosen == "test" and rows.test is None:
             source = case.config.data if data is None else data
             again = None if source is None else rows_of(case.config, None, data)[0]
             rows = dataclasses.replace(rows, test=None if again is None else again.test)
-        for name in (wanted, "validation"):
+        for name in (chosen, "validation"):
             part = getattr(rows, name)
             if part is not None and len(part[0]):
                 return Batch(*part), name

@@ -174,6 +174,7 @@ _FITTED = {
     "average": 0,
 }
 _ON_DIGITS = {**_FITTED, "data": "digits", "hidden": [32], "batch_size": 50, "epochs": 15}
+_ON_DIABETES = {**_FITTED, "model": "linear", "data": "diabetes", "batch_size": 16, "epochs": 10}
 
 PATIENTS = (
     Patient(
@@ -223,17 +224,7 @@ PATIENTS = (
         make=_shiver,
         rows=lambda: bundled("diabetes").standardized(),
         cost=1,
-        link=(
-            "network",
-            {
-                **_FITTED,
-                "data": "diabetes",
-                "model": "linear",
-                "learning_rate": 0.15,
-                "batch_size": 16,
-                "epochs": 10,
-            },
-        ),
+        link=("network", {**_ON_DIABETES, "learning_rate": 0.15}),
     ),
     Patient(
         name="plunge",

@@ -116,12 +116,13 @@ def inputs(rows: Rows) -> dict[str, Any]:
             own = centred[y == label]
             between += len(own) * own.mean(axis=0) ** 2 if len(own) else 0.0
         agreement = np.sqrt(between / whole)
-    by_spread, by_agreement = np.argsort(-spread), np.argsort(-agreement)
+    by_spread: list[int] = np.argsort(-spread).tolist()
+    by_agreement: list[int] = np.argsort(-np.asarray(agreement)).tolist()
     chosen: list[int] = []
     for one in (i for pair in zip(by_agreement, by_spread, strict=True) for i in pair):
-        if int(one) not in chosen and len(chosen) < MOST_COLUMNS - 1:
-            chosen.append(int(one))
-    narrowest = int(by_spread[-1])
+        if one not in chosen and len(chosen) < MOST_COLUMNS - 1:
+            chosen.append(one)
+    narrowest = by_spread[-1]
     if narrowest not in chosen:
         chosen.append(narrowest)
     chosen.sort()

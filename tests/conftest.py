@@ -92,6 +92,7 @@ SAMPLED = {
     "tests/jobs/test_fit.py::test_real_tables": 4,
     "tests/show/test_plots.py::test_contours_of_every_terrain": 3,
     "tests/store/test_folder.py::test_round_trip_of_every_kind_of_part": 3,
+    "tests/studio/test_gallery_view.py::test_a_patient_has_what_it_is_said_to_have": 5,
     "tests/studio/test_fit_view.py::test_the_line_takes_the_steps_of_train_bit_for_bit": 3,
     "tests/studio/test_browser.py::test_a_view_looks_as_it_did": 2,
     "tests/test_benchmarks.py::test_another_quality_gets_no_ratio": 3,

@@ -145,7 +145,7 @@ def verdict(found: Examined, before: Run, lang: str) -> dict[str, Any]:
     """What the doctor says, in a language, and both curves, without the fix and with it."""
     spoken = _spoken(found.diagnosis, lang)
     # How long the doctor took says more about the machine than about the patient.
-    told = {**spoken.to_json(), "seconds": 0.0}
+    told: dict[str, Any] = {**spoken.to_json(), "seconds": 0.0}
     for finding, fields in zip(spoken.findings, told["findings"], strict=True):
         fields["title"] = finding.title
     return {

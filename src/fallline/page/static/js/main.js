@@ -124,7 +124,7 @@ class Shell {
       onFrame: (frame) => {
         this.frames += 1;
         for (const view of Object.values(this.views)) {
-          view.onFrame(frame);
+          view.onFrame?.(frame);
         }
         if (frame.sequence) {
           // Credit goes back once the browser has had its chance to draw.

@@ -30,7 +30,7 @@
  * @typedef {Object} View
  * @property {() => void} connected
  * @property {(message: any) => void} onText
- * @property {(frame: import('fallline/wire').Frame) => void} onFrame
+ * @property {(frame: import('fallline/wire').Frame) => void} [onFrame]
  * @property {() => void} show
  * @property {() => void} hide
  * @property {() => Record<string, any>} state

@@ -20,7 +20,7 @@ from fallline.descent.objective import Batch, ModelObjective, UserObjective
 from fallline.descent.precision import resolved
 from fallline.descent.stopping import Rules
 from fallline.errors import FalllineError
-from fallline.models import Model
+from fallline.models import MLP, Linear, Model
 from fallline.optimizers import Adam, Optimizer
 from fallline.optimizers import by_name as optimizer_by_name
 
@@ -189,6 +189,13 @@ def pose(
     found_loss = None
     if isinstance(model, Model):
         found_loss = inputs.find_loss(loss)
+        if found_loss.name.partition(":")[0] == "cross_entropy" and isinstance(
+            model, (Linear, MLP)
+        ):
+            raise FalllineError(
+                "cross_entropy takes probabilities, and a model gives logits; use softmax_cross_entropy, "
+                "which is the same loss of the same model."
+            )
         score = score or (inputs.accuracy if found_loss.task == "classification" else None)
         stopping.positive("The target's scale", target_scale)
         objective: Any = ModelObjective(

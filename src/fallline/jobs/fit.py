@@ -301,11 +301,6 @@ def loss_for(config: FitConfig, encoder: Encoder) -> tuple[losses.Loss, int]:
             f"binary_cross_entropy is for two classes, and {encoder.target!r} has {classes}; use "
             "softmax_cross_entropy."
         )
-    if name.partition(":")[0] == "cross_entropy":
-        raise FalllineError(
-            "cross_entropy takes probabilities, and a model gives logits; use softmax_cross_entropy, "
-            "which is the same loss of the same model."
-        )
     return loss, 1 if loss.binary and classes == 2 else classes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from fallline.page.markup import THIN, Markup, count, number, said, seconds, tag
+from fallline.page.markup import THIN, Markup, count, number, said, seconds, tag, text
 
 SIGNS = {"well": "✓", "ill": "✗", "unsure": "?"}
 
@@ -19,12 +19,13 @@ NAMED = {
         "validation_loss",
         "value",
     ),
-    "baseline": ("constant", "linear"),
+    "baseline": ("constant", "mean", "majority", "linear", "closed_form"),
 }
 """Measures and baselines that have a name among the texts; any other is shown by its own."""
 
 REASONS = ("epochs", "steps", "patience", "gradient", "slope", "time", "interrupted", "non-finite")
 """Ways for training to end that have a sentence among the texts; any other is said in its own."""
+_OF_FUNCTION = ("steps", "gradient", "interrupted", "non-finite")
 
 
 def mood(card: dict[str, Any]) -> str:
@@ -78,10 +79,15 @@ def ended(card: dict[str, Any], lang: str) -> Markup | None:
     stop, trained = card.get("stop"), card.get("trained") or {}
     if not stop:
         return None
-    if stop["reason"] not in REASONS or not trained.get("batch_size"):
-        return tag("p", stop["sentence"])
     values = {"epochs": number(trained.get("epochs")), "steps": count(trained.get("steps"))}
-    return said(lang, "p", f"report.stop.{stop['reason']}", values)
+    reason, sentence = stop["reason"], stop["sentence"]
+    if trained.get("batch_size"):
+        if reason not in REASONS:
+            return tag("p", sentence)
+        return tag("p", text(lang, f"panels.stop.{reason}", **values), data_ended=True)
+    if reason not in _OF_FUNCTION or (lang == "en" and sentence):
+        return tag("p", sentence, data_ended=True)
+    return tag("p", text(lang, f"panels.stop.function.{reason}", **values), data_ended=True)
 
 
 def _about(card: dict[str, Any], lang: str) -> Markup | None:
@@ -150,7 +156,7 @@ def named(lang: str, kind: str, name: str) -> Markup:
     """A measure or a baseline by its name in words, or its own."""
     if name not in NAMED[kind]:
         return tag("span", name)
-    key = f"report.metric.{name}" if kind == "metric" else f"report.baseline.{name}"
+    key = f"report.metric.{name}" if kind == "metric" else f"panels.baseline.{name}"
     return said(lang, "span", key)
 
 

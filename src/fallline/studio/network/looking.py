@@ -32,8 +32,8 @@ SAMPLE = 256
 HELD_OUT = 2_000
 """Rows, at most, of which predictions are compared with the truth."""
 
-SHARE = 0.05
-"""Of the time that all looks together may take."""
+SHARE = 0.025
+"""Of the time that all looks together may take; recording the layers' norms and drawing cost besides."""
 
 LEAST = 0.5
 """Seconds between two looks, at least."""

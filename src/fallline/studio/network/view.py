@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from fallline.studio.network.training import Moment
     from fallline.studio.view import Given, Out
 
+SHARE = 0.02
+"""Of the time that thinning and sending curves may take."""
+
 EVERY = 0.25
 """Seconds between two looks at a run that trains."""
 
@@ -263,8 +266,8 @@ class NetworkView(View):
             curves=curves(history, points),
             per_epoch=epochs(history, per_epoch, points),
         )
-        # Drawing long curves may take its time: never more than a small share of it.
-        self._next = now + max(0.0, 20 * (time.thread_time() - began) - EVERY)
+        # Long curves take their time: never more than a small share of the connection's.
+        self._next = now + (time.thread_time() - began) / SHARE
 
     def _send_diagnosis(self, entry: Entry) -> None:
         diagnosis = entry.diagnosis

@@ -176,7 +176,9 @@ export class Findings extends Panel {
   /** @param {Proof} proof */
   proof({ helped, quantity, before, after, steps_before: stepsBefore, steps_after: stepsAfter }) {
     const { t } = this.services;
-    const most = Math.max(known(before) ? Math.abs(before) : 0, known(after) ? Math.abs(after) : 0);
+    // Bars grow from nothing, which a loss below zero has not: then the numbers alone speak.
+    const most = Math.max(known(before) ? before : 0, known(after) ? after : 0);
+    const barred = [before, after].every((value) => !known(value) || value >= 0);
     const row = (
       /** @type {string} */ word,
       /** @type {number | null} */ value,
@@ -186,7 +188,7 @@ export class Findings extends Panel {
       const bar = h('i', { class: 'proof-bar', 'aria-hidden': 'true' });
       bar.style.setProperty(
         '--share',
-        String(known(value) && most > 0 ? Math.max(SHORTEST, Math.abs(value) / most) : known(value) ? 0 : 1),
+        String(known(value) ? (most > 0 ? Math.max(SHORTEST, value / most) : 0) : 1),
       );
       if (!known(value)) bar.classList.add('endless');
       return h(
@@ -196,7 +198,7 @@ export class Findings extends Panel {
         h(
           'dd',
           {},
-          bar,
+          barred ? bar : null,
           h('b', { class: 'number' }, known(value) ? few(value) : t('panels.diverged')),
           steps
             ? h('small', { class: 'number' }, t('panels.inSteps', { steps: steps.toLocaleString('en') }))
@@ -239,6 +241,6 @@ export class Findings extends Panel {
 /** A sentence with its numbers set apart, so that they are found at a glance. @param {string} sentence */
 function figured(sentence) {
   return String(sentence)
-    .split(/((?<![\p{L}\d_.])[−-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?(?: ?%)?(?![\p{L}\d_]))/u)
+    .split(/((?<![\p{L}\d_.])[−-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+−-]?\d+)?(?: ?%)?(?![\p{L}\d_]|\.\d))/u)
     .map((part, i) => (i % 2 ? h('b', { class: 'figure' }, part) : part));
 }

@@ -2,6 +2,7 @@
 /** What was trained on what, and the result: one large number, and bars beside what needs no training. */
 import { h } from 'fallline/dom';
 import { Panel } from 'fallline/panels/base';
+import { ending } from 'fallline/panels/ending';
 import { brief, count, duration } from 'fallline/panels/format';
 import { known } from 'fallline/panels/reading';
 import { result } from 'fallline/panels/result';
@@ -62,7 +63,7 @@ export class Summary extends Panel {
   /** @param {Card} card @returns {[string, any][]} */
   facts(card) {
     const { t } = this.services;
-    const { trained, stop, status } = card;
+    const { trained, status } = card;
     const joined = (/** @type {any[]} */ ...parts) => parts.filter(Boolean).join(' · ');
     const { rows = {}, optimizer = {} } = trained;
     const counted = ['training', 'validation', 'test']
@@ -122,7 +123,7 @@ export class Summary extends Panel {
       ],
       [t('panels.batchSize'), known(trained.batch_size) && count(trained.batch_size)],
       [t('panels.length'), amount],
-      [t('panels.stopped'), stop?.sentence],
+      [t('panels.stopped'), ending(this.services, card)],
       [t('panels.bestEpochName'), card.best_epoch && trained.batch_size ? count(card.best_epoch) : null],
       [t('panels.seedAndPrecision'), joined(known(trained.seed) && String(trained.seed), trained.precision)],
       [t('panels.time'), known(trained.seconds) && trained.seconds > 0 ? duration(trained.seconds) : null],

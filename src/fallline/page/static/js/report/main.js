@@ -6,6 +6,7 @@
 import { retranslate } from 'fallline/dom';
 import { language, speak, t } from 'fallline/language';
 import { doctor, FIGURES } from 'fallline/report/figures';
+import { ending } from 'fallline/panels/ending';
 import { follow } from 'fallline/report/contents';
 import { tools } from 'fallline/report/tools';
 
@@ -65,6 +66,9 @@ class Report {
     const said = doctor(this.card, language());
     for (const element of this.root.querySelectorAll('[data-doctor]')) {
       element.textContent = said?.[element.getAttribute('data-doctor') ?? ''] ?? '';
+    }
+    for (const element of this.root.querySelectorAll('[data-ended]')) {
+      element.textContent = ending(this.services, this.card);
     }
     for (const [name, panel] of Object.entries(this.panels)) {
       panel.retranslate();

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -29,13 +30,36 @@ VIEWS = {
         {"source": "expression", "formula": "x^2*y + sin(x*y)", "values": {"x": 1.5, "y": 0.5}},
         "test.checked && !test.busy",
     ),
+    "network": (
+        {"data": "rings", "hidden": "16", "epochs": 120, "advance": 120, "learning_rate": 0.02},
+        "test.advanced === 120 && test.seen > 0 && !test.examining",
+    ),
+    "compare": (
+        {"data": "diabetes", "optimizers": ["sgd", "momentum", "adam"], "go": True},
+        "test.runs > 0 && !test.running",
+    ),
+    "runs": ({"run": "digits-network"}, "test.cards.includes('digits-network')"),
+    "gallery": ({}, "test.trained.length === 10"),
 }
+FITS = (
+    "diabetes --model linear --out runs/diabetes-linear",
+    "wine --model mlp --hidden 16 --epochs 60 --out runs/wine-network",
+    "iris --model linear --optimizer sgd --lr 0.1 --out runs/iris-by-hand",
+    "digits --model mlp --hidden 64 --epochs 30 --out runs/digits-network",
+)
+"""What the runs view is to show."""
 
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    command = [sys.executable, "-m", "fallline", "studio", "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as studio:
+    fallline = [sys.executable, "-m", "fallline"]
+    command = [*fallline, "studio", "--no-browser", "--port", "0"]
+    with (
+        tempfile.TemporaryDirectory() as place,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=place) as studio,
+    ):
+        for words in FITS:
+            subprocess.run([*fallline, "fit", *words.split()], cwd=place, check=True)
         assert studio.stdout
         address = studio.stdout.readline().strip()
         try:
@@ -66,7 +90,7 @@ def main() -> None:
 def ready(page: Page, view: str, condition: str) -> None:
     """Wait until the view stands still."""
     script = f"(() => {{ const test = window.fallline?.views?.{view}?.test; return test && {condition}; }})()"
-    end = time.monotonic() + 90
+    end = time.monotonic() + 240
     while not page.evaluate(script) and time.monotonic() < end:
         time.sleep(0.25)
     time.sleep(2)

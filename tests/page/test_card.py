@@ -98,6 +98,8 @@ def test_a_run_of_a_table(fitted):
     assert told["optimizer"]["settings"]["average"] == 0.99
     assert told["schedule"].startswith("plateau (factor 0.3")
     assert made["result"]["value"] == pytest.approx(fitted.result["value"])
+    learned_nothing = {"name": "majority", "value": pytest.approx(fitted.result["baseline"])}
+    assert made["baselines"] == [learned_nothing]
     assert made["curves"]["loss"][-1] == pytest.approx(fitted.run.history.loss[-1], rel=1e-6)
     # The table is not kept, so there is no command; the Python says what to hand over.
     assert made["reproduce"]["command"] is None
@@ -175,8 +177,8 @@ def test_no_folder_at_all(tmp_path):
 
 
 def test_runs_of_train_and_the_python_that_does_them_again():
-    x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
-    options = {"optimizer": SGD(0.1), "validation": 0.25, "epochs": 8, "l2": 0.01}
+    x = np.random.default_rng(0).normal(size=(23, 2)).astype(np.float32)
+    options = {"optimizer": SGD(0.1), "validation": 0.5, "epochs": 8, "l2": np.float64(0.01)}
     run = fallline.train(Linear(2), "squared_error", (x, x[:, 0]), **options)
     code = of_run(run)
     assert code is not None
@@ -185,6 +187,8 @@ def test_runs_of_train_and_the_python_that_does_them_again():
     np.testing.assert_array_equal(names["run"].history.loss, run.history.loss)
     assert of_run(dataclasses.replace(run, asked=None)) is None
     assert of_run(dataclasses.replace(run, asked={**run.asked, "score": abs})) is None
+    weighted = {**run.asked, "data": (x, x[:, 0], x[:, 0])}
+    assert "(X, y, weights)," in of_run(dataclasses.replace(run, asked=weighted))
     scheduled = {**run.asked, "optimizer": EMA(SGD(CosineDecay(0.1, 10)))}
     code = of_run(dataclasses.replace(run, asked=scheduled))
     assert "EMA(optimizer=SGD(learning_rate=CosineDecay(initial=0.1, steps=10" in code
@@ -192,7 +196,8 @@ def test_runs_of_train_and_the_python_that_does_them_again():
     made = card(blown)
     assert plain(made)
     assert made["stop"]["reason"] == "non-finite"
-    assert made["trained"]["rows"] == {"training": 15, "validation": 5, "test": 0}
+    # Of 21 rows as many would be left to train on as of these 23.
+    assert made["trained"]["rows"] == {"training": 11, "validation": 12, "test": 0}
     assert made["curves"]["update_norm"][-1] is None
 
 

@@ -206,7 +206,7 @@ def test_the_slices(run, case, way):
     np.testing.assert_allclose(*lengths, rtol=1e-5)
     assert not np.any(first["affine1"]["bias"])
     # The curvatures are the Hessian's largest; the loss rises along them.
-    at = slices.some_rows(case, ROWS)
+    at = case.some_rows(ROWS)
 
     def at_end(vector):
         return case.problem.objective(slices.like(way.end, vector), {}, at)[0]
@@ -247,6 +247,7 @@ def test_everything_of_a_run(run, monkeypatch):
     y = run.asked["data"][1]
     majority = np.mean(y[:40] == np.bincount(y).argmax())
     assert made["baselines"] == [{"name": "majority", "value": pytest.approx(majority)}]
+    assert made["result"]["baseline"] == made["baselines"][0]["value"]
     counts = np.array(made["instruments"]["confusion"]["counts"])
     assert counts.trace() / counts.sum() == pytest.approx(made["result"]["value"])
     assert made["instruments"]["layers"][0]["ratio"] > 0

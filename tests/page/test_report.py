@@ -16,6 +16,7 @@ from cards import HOSTILE, full
 from fallline.errors import FalllineError
 from fallline.page import captions
 from fallline.page.card import EMPTY
+from fallline.page.hero import ended, shown
 from fallline.page.markup import count, number, percent, seconds
 from fallline.page.report import digest, in_a_script, report
 
@@ -93,7 +94,7 @@ def test_without_scripts_it_tells_the_whole_story(lang):
     card = full("height")
     text = " ".join(" ".join(Read(report(card, lang=lang)).text).split())
     for said in (
-        "height-1", "97.2 %", "1,234", "2 → relu 4 → 2", "Adam", "90 %",
+        "height-1", "97.2 %", "1,234", "2 → relu 4 → 2", "Adam", "90.0 %",
         "The learning rate of 3 is too high for height.", "the loss of height rose to 2.5 (step 12)",
         "Set the learning rate to 0.1.", "fallline fit 'height' --lr 0.1", "LeCun et al. 1998",
         "fallline fit 'height.csv' --target 'height'", "0.10.0", "The table height has moved.",
@@ -133,6 +134,16 @@ def test_numbers_for_a_reader():
     assert count(1234.0) == "1,234"
 
 
+def test_results_and_endings_are_said_as_the_reader_knows_them():
+    assert [shown("r2", v) for v in (0.75931, -0.00073, -124.5)] == ["0.7593", "−0.0007", "−124.5"]
+    assert [shown("accuracy", v) for v in (1, 0.98886, 0.9996)] == [
+        "100\u202f%", "98.9\u202f%", "99.96\u202f%"
+    ]  # fmt: skip
+    stop = {"reason": "patience", "sentence": "Stopped after 24 of 100 epochs."}
+    trained = {"batch_size": 64, "epochs": 24.0, "steps": 5592}
+    assert "24 轮后停止" in str(ended({"stop": stop, "trained": trained}, "zh"))
+
+
 def test_captions_follow_the_numbers():
     card = full()
     assert captions.losses(card)[0][0] == "report.caption.fell"
@@ -148,7 +159,7 @@ def test_captions_follow_the_numbers():
     assert said["report.caption.confused"] == {"true": "height", "predicted": "other", "times": "5"}
     assert said["report.caption.confusion"]["share"] == "96\u202f%"
     assert dict(captions.activations(card))["report.caption.dead"]["share"] == "25\u202f%"
-    assert captions.path(card, card["surfaces"][1])[1][1] == {"share": "95\u202f%"}
+    assert captions.path(card, card["surfaces"][1])[0][0] == "maps.surface.about.pca"
 
 
 @pytest.mark.skipif(chromium() is None, reason="needs chromium: apt install chromium")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -15,8 +16,15 @@ from served import Running
 
 from fallline.cli import studio as command
 from fallline.errors import FalllineError
+from fallline.store import files
+from fallline.studio.compare import view as compare_view
 from fallline.studio.fit.view import FitView
+from fallline.studio.gallery.view import GalleryView
 from fallline.studio.graph.view import GraphView
+from fallline.studio.network import training
+from fallline.studio.network.view import NetworkView
+from fallline.studio.runs import deeds
+from fallline.studio.runs.view import RunsView
 from fallline.studio.session import LONGEST_SENTENCE, Session
 from fallline.studio.terrain.view import TerrainView
 from fallline.studio.view import Given, View
@@ -162,6 +170,91 @@ def test_the_graph_view_takes_any_message():
         assert isinstance(attempt(view, "build", formula=formula), str)
     # Two infinite slopes of opposite signs are added: no number, but no warning either.
     assert ask(view, "build", formula="sqrt(x-x)")["note"]
+
+
+OUTSIDE = ["/etc/passwd", "../iris", "given/../iris", "..", "\x00", "iris\x00", "CON", "x" * 10_000]
+HEAVY = [10**12, [2048] * 9, "99999,99999,99999", "1:2:1000000000", 1e300, {"beta1": "x"}]
+
+
+def test_the_network_view_takes_any_message_and_opens_no_other_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(training.Training, "_begin", lambda self: None)
+    view = NetworkView(Collected(), Given(None, tmp_path / "runs"))
+    run = {"data": "moons", "features": ["x", "y"], "target": "moon", "hidden": [4], "epochs": 3}
+    run |= {"learning_rate": 0.01, "batch_size": 32, "seed": 0, "hyperparameters": {"beta1": 0.9}}
+    for name in run:
+        for value in [*JUNK, *HEAVY]:
+            attempt(view, "run", **{**run, name: value})
+            view.lineup.clear()
+    entry = {"run": 1, "finding": "x", "lang": "en"}
+    spoil(view, [(k, entry) for k in ("select", "apply", "forget", "language", "save", "csv")])
+    for kind, fields in (("run", {**run, "features": None}), ("table", {})):
+        for name in OUTSIDE:
+            told = attempt(view, kind, **{**fields, "data": name})
+            assert "no table" in told or "characters" in told
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_compare_view_takes_any_message_and_opens_no_other_file(monkeypatch):
+    monkeypatch.setattr(compare_view, "compare", lambda config, progress: None)
+    view = compare_view.CompareView(Collected(), Given())
+    start = {"data": "iris", "optimizers": ["sgd"], "low": 1e-4, "high": 1.0, "count": 3}
+    start |= {"second": "momentum", "values": "0,0.9", "seeds": 2, "unit": "epochs", "budget": 2}
+    for name in (*start, "hidden", "model", "target"):
+        for value in [*JUNK, *HEAVY]:
+            attempt(view, "start", **{**start, name: value})
+            view._work = None
+    spoil(view, [(k, {"optimizer": "sgd", "i": 0, "j": 0}) for k in ("map", "cell", "network")])
+    for name in OUTSIDE:
+        told = attempt(view, "columns", data=name)
+        assert "no table" in told or "characters" in told
+
+
+def test_the_runs_and_the_gallery_view_take_any_message(tmp_path):
+    (tmp_path / "a").mkdir()
+    runs, gallery = RunsView(Collected(), Given(None, tmp_path)), GalleryView(Collected(), Given())
+    fields = {"name": "a", "names": ["a"], "lang": "en", "prove": False, "theme": "dark"}
+    kinds = ("open", "beside", "network", "apply", "diagnose", "measure", "report")
+    spoil(runs, [(kind, {**fields, "finding": "x"}) for kind in kinds])
+    spoil(gallery, [(kind, {"case": "x", "answer": "y"}) for kind in ("open", "guess", "verdict")])
+
+
+def test_one_run_that_somebody_spoiled_hides_no_other(tmp_path):
+    asked = {"config": {"data": "iris"}, "status": "running"}
+    good = {"format": "fallline-run", "version": 1, **asked}
+    spoiled = {**good, "config": {"data": ["/etc/passwd"]}}
+    contents = {
+        "good": files.sealed(good),
+        "wrong": files.sealed(spoiled),
+        "deep": json.dumps({**good, "x": None}).replace("null", "[" * 900 + "]" * 900).encode(),
+        "half": json.dumps({**good, "x": "\ud800"}).encode(),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_bytes(content)
+    view = RunsView(Collected(), Given(None, tmp_path))
+    told = {row["name"]: row["trouble"] for row in ask(view, "list")["runs"]}
+    assert told.pop("good") == ""
+    assert all("damaged" in trouble for trouble in told.values())
+    if hasattr(os, "mkfifo"):
+        # Somebody would read it for ever.
+        os.mkfifo(tmp_path / "good" / "history.parquet")
+        assert "it is no file" in attempt(view, "diagnose", name="good")
+
+
+def test_what_is_cancelled_and_goes_on_is_not_piled_up(monkeypatch, tmp_path):
+    monkeypatch.setattr(deeds, "diagnosed", lambda *_, **__: ended.wait(10))
+    content = {"format": "fallline-run", "version": 1, "config": {}, "status": "running"}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "run.json").write_bytes(files.sealed(content))
+    ended, view = threading.Event(), RunsView(Collected(), Given(None, tmp_path))
+    for _ in range(2):
+        ask(view, "diagnose", name="a")
+        ask(view, "cancel")
+    assert "yet to end" in attempt(view, "diagnose", name="a")
+    ended.set()
+    while not all(work.done for work in view._leaving):
+        time.sleep(0.01)
+    ask(view, "diagnose", name="a")
 
 
 @pytest.fixture(scope="module")

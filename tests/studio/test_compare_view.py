@@ -16,6 +16,7 @@ from fallline.jobs.comparison import Entry, verdict
 from fallline.page.modules import texts
 from fallline.studio.compare import CompareView, told
 from fallline.studio.compare.script import script
+from fallline.studio.compare.seeds import beyond
 from fallline.studio.view import Given
 
 ASKED = {
@@ -229,3 +230,8 @@ def test_the_user_s_table_and_its_columns(tmp_path):
     ask(view, "start", **{**ASKED, "data": "given", "target": "nothing"})
     ran(view)
     assert "nothing" in view.out.last("failed")["sentence"]
+
+
+def test_nobody_is_told_to_widen_a_number_below_nothing():
+    found = beyond(["learning_rate", "momentum"], {"learning_rate": 1.0, "momentum": 0.0})
+    assert found == ["learning_rate"]

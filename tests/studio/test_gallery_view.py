@@ -61,6 +61,8 @@ def test_a_patient_has_what_it_is_said_to_have_and_the_fix_helps(name):
     assert found.finding.name == patient.ill
     said = verdict(found, admitted(patient).run, "en")
     assert said["diagnosis"]["findings"][0]["name"] == patient.ill
+    # Nobody is told to be wrong who guessed what the doctor says besides.
+    assert not {one["name"] for one in said["diagnosis"]["findings"]} & set(patient.others)
     assert len(said["diagnosis"]["findings"][0]["evidence"]) >= 2
     cure = said["cure"]
     if patient.ill == "target-leak":

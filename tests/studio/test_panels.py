@@ -232,3 +232,25 @@ def test_findings_and_results_are_said_with_their_direction(page):
     _, text = shown(page, "summary", CARD)
     assert "Lower is better" in text
     assert "14,861 training" in text
+
+
+def test_figures_end_before_a_comma_and_losses_below_zero_have_no_bars(page):
+    proof = {"helped": True, "quantity": "training_loss", "before": 1e-10, "after": -2.5}
+    finding = {**FINDING, "verdict": "From 1,234, to −0.5, with v2.3.1.", "proven": proof}
+    shown(page, "findings", {**DATA["findings"], "findings": [finding], "withdrawn": []})
+    told = page.page.evaluate(
+        """(() => {
+          const of = (query) => [...window.panels.findings.element.querySelectorAll(query)];
+          return [of('h3 .figure').map((one) => one.textContent), of('.proof-bar').length];
+        })()"""
+    )
+    assert told == [["1,234", "−0.5"], 0]
+
+
+def test_a_result_s_numbers_are_as_the_reader_knows_them(page):
+    baselines = [{"name": "majority", "value": 0.1003}]
+    result = {"metric": "accuracy", "value": 0.98886, "baseline": 0.2, "others": []}
+    _, text = shown(page, "summary", {**CARD, "result": result, "baselines": baselines})
+    assert "98.9\u202f%" in text
+    assert "10.0\u202f%" in text
+    assert "20" not in text.partition("Higher")[0]

@@ -59,6 +59,11 @@ def report(
     _require_runs(run)
     folder = found_run(run)
     where = keep.place_for(folder, out)
+    if data is not None and not data.is_file():
+        from fallline.data.readers import read_table
+
+        # What was asked for by name is missed at once, not remarked in the end.
+        read_table(data)
     with working(words.say(words.language(), "labels", "proving" if prove else "measuring")):
         card = keep.carded(folder, data=data, prove=prove, surface=surface, lang=spoken)
         keep.write(where, card, spoken)

@@ -62,7 +62,7 @@ def read_table(
     """
     if isinstance(source, (str, Path)):
         path = Path(source).expanduser()
-        if not path.is_file() and str(source) in BUNDLED:
+        if str(source) in BUNDLED and not path.is_file():
             return load(str(source))
         return _read_file(path, str(source), like, text)
     import polars as pl
@@ -83,10 +83,15 @@ def read_table(
 
 
 def _read_file(path: Path, named: str, like: Sequence[str] | None, text: Sequence[str]) -> Table:
-    if path.is_dir():
-        raise FalllineError(f"{named} is a folder: name one file in it.")
-    if not path.is_file():
-        raise _no_such_file(path, named)
+    try:
+        if path.is_dir():
+            raise FalllineError(f"{named} is a folder: name one file in it.")
+        if not path.is_file():
+            raise _no_such_file(path, named)
+    except (OSError, ValueError) as error:
+        # A name that no file can have: too long, or with a zero byte.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FalllineError(f"There is no file {named:.200}: {reason}.") from None
     try:
         if not path.stat().st_size:
             raise FalllineError(f"{path.name} is empty: there is no table in it.")

@@ -160,13 +160,21 @@ class RunCase(Case):
     @functools.cached_property
     def sample(self) -> Any:
         """Some rows of the training data, at most 4096, as a batch."""
+        return jax.device_put(self.some_rows(SAMPLE))
+
+    def some_rows(self, most: int) -> Any:
+        """So many of the training rows at most, spread over all; without rows the one batch there is."""
         assert self.problem is not None
-        rows = self.problem.data
-        count = self.problem.plan.rows
-        if count <= SAMPLE:
-            return jax.device_put(rows)
-        chosen = np.sort(np.random.default_rng(0).permutation(count)[:SAMPLE])
-        return jax.device_put(rows).take(jax.device_put(chosen.astype(np.int32)), None)
+        rows, count = self.problem.data, self.problem.plan.rows
+        if count <= most:
+            return rows
+        chosen = np.sort(np.random.default_rng(0).permutation(count)[:most])
+        # Not by `Batch.take`, which would be compiled for it.
+        return jax.tree.map(
+            lambda leaf: leaf.take(chosen) if sparse.is_rows(leaf) else np.asarray(leaf)[chosen],
+            rows,
+            is_leaf=sparse.is_rows,
+        )
 
     def activity(self, at: str = "end") -> list[LayerActivity] | None:
         """See `Case.activity`: by one forward pass over the sample."""

@@ -27,11 +27,16 @@ def constant_loss(objective: Any, y: np.ndarray, outputs: int, task: str | None)
         candidates = np.stack(grid)
     if candidates.shape[1] != outputs:
         return math.nan
-    target = jax.device_put(y)
+    values = np.asarray(_losses(objective, candidates.astype(jnp.result_type(float)), y))
+    return float(np.nanmin(values)) if np.isfinite(values).any() else math.nan
+
+
+@jax.jit
+def _losses(objective: Any, candidates: Any, y: Any) -> Any:
+    """The mean loss of each constant prediction, as one program."""
 
     def loss(candidate: Any) -> Any:
-        prediction = jnp.broadcast_to(candidate, (len(y), outputs))
-        return objective.of_prediction(prediction, target, None)
+        prediction = jnp.broadcast_to(candidate, (len(y), candidate.size))
+        return objective.of_prediction(prediction, y, None)
 
-    values = np.asarray(jax.vmap(loss)(jnp.asarray(candidates, jnp.result_type(float))))
-    return float(np.nanmin(values)) if np.isfinite(values).any() else math.nan
+    return jax.vmap(loss)(candidates)

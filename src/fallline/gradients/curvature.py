@@ -22,7 +22,7 @@ from fallline.errors import FalllineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from jaxtyping import Array, Float, PyTree
+    from jaxtyping import Array, PyTree
 
 EXACT_BELOW = 65
 """Below this dimension the whole Hessian is written down."""
@@ -116,20 +116,22 @@ def eigenvalues(
 
     Reference: Golub & Van Loan, "Matrix Computations", 4th ed., sections 10.1 and 10.3.
     """
-    flat, restore = ravel_pytree(x)
-    exact = flat.size < EXACT_BELOW
+    # By NumPy, not `ravel_pytree`, which compiles a program for every shape of a leaf.
+    leaves, structure = jax.tree.flatten(x)
+    kind = jnp.result_type(*leaves)
+    size = sum(int(np.size(leaf)) for leaf in leaves)
+    exact = size < EXACT_BELOW
     if exact:
         with twice_differentiable():
             values, vectors = map(np.asarray, _spectrum(f, x, args, divisor))
-        products = flat.size
+        products = size
         vectors = vectors[:, _ends(products, top)]
         bound = np.finfo(values.dtype).eps * products * np.abs(values).max(initial=0.0)
         errors, weights = np.full_like(values, bound), np.full_like(values, 1 / max(products, 1))
     else:
-        start = jax.random.normal(jax.random.PRNGKey(seed), flat.shape, flat.dtype)
-        products = min(products, flat.size)
+        products = min(products, size)
         with twice_differentiable():
-            found = _lanczos(f, x, args, start, divisor, products=products)
+            found = _lanczos(f, x, args, np.uint32(seed % 2**32), divisor, products=products)
         alphas, betas, basis = map(np.asarray, found)
         # A space exhausted early leaves a coupling of 0: what comes after it tells nothing new.
         scale = np.abs(alphas).max() + np.abs(betas).max()
@@ -148,7 +150,13 @@ def eigenvalues(
     directions: list[PyTree] = []
     for vector in vectors.T.astype(float):
         along = vector if divisor is None else vector * np.asarray(_inverse_root(divisor), float)
-        directions.append(restore(jnp.asarray(along / np.linalg.norm(along), flat.dtype)))
+        along = (along / np.linalg.norm(along)).astype(kind)
+        parts = np.split(along, np.cumsum([np.size(leaf) for leaf in leaves])[:-1])
+        shaped = [
+            part.reshape(np.shape(leaf)).astype(jnp.result_type(leaf))
+            for part, leaf in zip(parts, leaves, strict=True)
+        ]
+        directions.append(jax.tree.unflatten(structure, shaped))
     return Eigenvalues(
         values, errors, weights, directions[0], exact, products, tuple(directions[1:])
     )
@@ -195,10 +203,11 @@ def _spectrum(f: Any, x: PyTree, args: Any, divisor: PyTree) -> tuple[Array, Arr
 
 @functools.partial(jax.jit, static_argnames=("f", "products"))
 def _lanczos(
-    f: Any, x: PyTree, args: Any, start: Float[Array, " d"], divisor: PyTree, *, products: int
+    f: Any, x: PyTree, args: Any, seed: Any, divisor: PyTree, *, products: int
 ) -> tuple[Array, Array, Array]:
     """The diagonal, the couplings (the last one leads out) and the basis, (products, d)."""
     flat, restore = ravel_pytree(x)
+    start = jax.random.normal(jax.random.PRNGKey(seed), flat.shape, flat.dtype)
     slope = jax.grad(lambda p: f(restore(p), *args))
     scale = None if divisor is None else _inverse_root(divisor)
 

@@ -284,4 +284,18 @@ def load(path: str | Path) -> TableRun:
         )
     except (KeyError, TypeError) as error:
         raise files.damaged(place, f"it lacks {error}") from None
+    if not _fits(run):
+        weights = folder.path / "model.safetensors"
+        raise files.damaged(weights, "its arrays are not those of the model in model.json")
     return TableRun(run, encoder, config, facts["result"], folder.path)
+
+
+def _fits(run: Run) -> bool:
+    """Are the parameters of the kinds and shapes that the model has?"""
+    import jax
+
+    assert run.model is not None
+    expected = jax.eval_shape(run.model.init, jax.random.key(0))
+    found = jax.tree.map(lambda leaf: leaf.shape, run.params)
+    real = all(np.issubdtype(leaf.dtype, np.floating) for leaf in jax.tree.leaves(run.params))
+    return real and found == jax.tree.map(lambda leaf: leaf.shape, expected)

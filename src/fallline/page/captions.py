@@ -31,7 +31,8 @@ def losses(card: dict[str, Any]) -> list[Sentence]:
         highest = max(v for _, v in known)
         values = {"step": count(after), "first": ended["first"], "highest": number(highest)}
         said.append(("report.caption.blewUp", values))
-    else:
+    elif not (card.get("diagnosis") or {}).get("healthy"):
+        # The doctor has said so of a healthy run.
         way = "fell" if smooth[-1] <= known[0][1] else "rose"
         said.append((f"report.caption.{way}", {**ended, "last": number(smooth[-1])}))
     validation = epochs.get("validation_loss") or []
@@ -125,6 +126,8 @@ def confusion(card: dict[str, Any]) -> list[Sentence]:
     wrong = [(c, i, j) for i, row in enumerate(counts) for j, c in enumerate(row) if i != j and c]
     if wrong:
         times, i, j = max(wrong)
+        if times == 1:
+            return [*said, ("report.caption.confusedOnce", {})]
         values = {"true": classes[i], "predicted": classes[j], "times": count(times)}
         said.append(("report.caption.confused", values))
     return said
@@ -157,26 +160,26 @@ def boundary(card: dict[str, Any]) -> list[Sentence]:
 
 
 def path(card: dict[str, Any], surface: dict[str, Any]) -> list[Sentence]:
-    """What is seen of the landscape, and how much of the path lies in the plane of its main directions."""
+    """What is seen of the landscape, in the plane of the path's main directions."""
     size = f"{len(surface['x'])} × {len(surface['y'])}"
-    said: list[Sentence] = [
-        ("report.caption.surface", {"points": size, "end": number(surface.get("end"))})
-    ]
-    shares = _numbers(surface.get("explained"))
-    if shares:
-        said.append(("report.caption.explained", {"share": percent(min(sum(shares), 1.0))}))
-    return said
+    seen = {"points": size, "end": number(surface.get("end"), 3)}
+    return [_plane(surface), ("report.caption.surface", seen)]
 
 
 def bends(card: dict[str, Any], surface: dict[str, Any]) -> list[Sentence]:
     """How strongly the loss bends along the two directions of a slice."""
     found = _numbers(surface.get("eigenvalues"))
     if len(found) < 2:
-        return []
+        return [_plane(surface)]
     values = {"first": number(found[0], 3), "second": number(found[1], 3)}
-    return [("report.caption.bends", values)]
+    return [_plane(surface), ("report.caption.bends", values)]
 
 
-def nothing(card: dict[str, Any], surface: dict[str, Any]) -> list[Sentence]:
-    """A slice that says all by itself."""
-    return []
+def chance(card: dict[str, Any], surface: dict[str, Any]) -> list[Sentence]:
+    """Which directions were drawn."""
+    return [_plane(surface)]
+
+
+def _plane(surface: dict[str, Any]) -> Sentence:
+    """What spans a slice, and how many rows its loss was measured on."""
+    return f"maps.surface.about.{surface['kind']}", {"rows": count(surface.get("rows"))}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fallline.descent.loop import EPOCH_FIELDS, STEP_FIELDS
 from fallline.errors import FalllineError
 from fallline.page import reproduce, trained
-from fallline.page.curves import EPOCH_FIELDS, FIELDS, curves, epochs, finite, finites
+from fallline.page.curves import curves, epochs, finite, finites
 from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ EMPTY: dict[str, Any] = {
     "best_epoch": 0,
     "result": None,
     "baselines": [],
-    "curves": {name: [] for name in ("step", *FIELDS, "smooth")},
+    "curves": {name: [] for name in ("step", *STEP_FIELDS, "smooth")},
     "epochs": {name: [] for name in ("step", *EPOCH_FIELDS)},
     "range_test": None,
     "instruments": None,
@@ -113,6 +114,8 @@ def examined(
 def of_run(run: Run, points: int) -> dict[str, Any]:
     """The card of a run of `fallline.train`."""
     facts = trained.of_run(run)
+    # A score of the user's own is no accuracy.
+    task = None if (run.asked or {}).get("score") else facts["task"]
     return {
         **deepcopy(EMPTY),
         "title": f"{facts['model']}, {facts['optimizer']['name']}",
@@ -120,7 +123,7 @@ def of_run(run: Run, points: int) -> dict[str, Any]:
         "trained": facts,
         "stop": {"reason": run.stop.reason, "sentence": run.stop.sentence},
         "best_epoch": run.best_epoch,
-        "result": of_history(run.history, run.best_epoch, run.plan.steps, facts["task"]),
+        "result": of_history(run.history, run.best_epoch, run.plan.steps, task),
         "curves": curves(run.history, points),
         "epochs": epochs(run.history, run.plan, points),
         "range_test": range_test(run.range_test),
@@ -147,12 +150,14 @@ def of_table(fitted: TableRun, points: int, facts: dict[str, Any] | None = None)
     named = place.resolve().name if place is not None else None
     source = Path(fitted.config.data).name if fitted.config.data else "table"
     wrote = None if facts is None else str(facts.get("fallline"))
+    result = result_of(fitted.result)
     return {
         **of_run(fitted.run, points),
         "title": named or f"{source}: {told['target']}",
         "created": None if facts is None else facts.get("created"),
         "trained": told,
-        "result": result_of(fitted.result),
+        "result": result,
+        "baselines": baselines_of(result, told["task"]),
         "reproduce": reproduce.reproduce(command, python, fitted.config.seed, wrote),
     }
 
@@ -173,6 +178,14 @@ def result_of(result: dict[str, Any]) -> dict[str, Any] | None:
         "measured_on": result.get("measured_on"),
         "others": others,
     }
+
+
+def baselines_of(result: dict[str, Any] | None, task: str | None) -> list[dict[str, Any]]:
+    """The baselines that a card's result brings along: what has learned nothing, if it was measured."""
+    if result is None or result["baseline"] is None:
+        return []
+    name = "mean" if task == "regression" else "majority"
+    return [{"name": name, "value": result["baseline"]}]
 
 
 def of_history(

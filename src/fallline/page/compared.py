@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fallline import sparse
@@ -12,6 +13,7 @@ from fallline.baselines import normal_equation
 from fallline.jobs import measure
 from fallline.jobs.table_case import TableCase
 from fallline.page.boundary import classes_of
+from fallline.page.card import baselines_of
 from fallline.page.curves import finite
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 MOST_FEATURES = 500
 _LINEAR = ("squared_error", "half_squared_error", "absolute_error", "huber", "log_cosh")
 """Losses of numbers that are predicted as they are."""
+
+_LOSSES = ("validation_loss", "training_loss")
 
 
 def compared(
@@ -41,52 +45,55 @@ def compared(
     result, problem = card["result"], case.problem
     if result is None or problem is None or case.run.loss is None:
         return []
-    metric, task = result["metric"], case.run.loss.task
-    same = held is not None and result["measured_on"] == where
-    made: list[dict[str, Any]] = []
-    name = "mean" if task == "regression" else "majority"
-    if result["baseline"] is not None:
-        made.append({"name": name, "value": result["baseline"]})
-    if not same or held is None:
+    task = case.run.loss.task
+    made = baselines_of(result, task)
+    if held is None or result["measured_on"] != where:
         return made
     goals, truth = np.asarray(problem.data.y), np.asarray(held.y)
-    if metric == "accuracy":
-        if not made:
+    if result["metric"] == "accuracy":
+        if not made and held.weights is None:
             majority = int(np.bincount(classes_of(goals)).argmax())
             share = float(np.mean(classes_of(truth) == majority))
-            made.append({"name": name, "value": finite(share)})
+            made.append({"name": "majority", "value": finite(share)})
         return made
-    if task != "regression" or problem.data.weights is not None:
+    if task != "regression" or problem.data.weights is not None or held.weights is not None:
         return made
-    mean = np.mean(goals.astype(np.float64), axis=0)
+    mean = np.mean(goals, axis=0, dtype=np.float64)
     guesses: dict[str, Any] = {} if made else {"mean": np.broadcast_to(mean, truth.shape)}
     x, known = _table(problem.data.x), _table(held.x)
     if x is not None and known is not None and x.shape[1] <= MOST_FEATURES:
         w, b = normal_equation(x, goals)
         guesses["closed_form"] = known.astype(np.float64) @ w + b
-    for one, guess in guesses.items():
-        value = _value(metric, case, guess, truth, float(np.mean(mean)))
+    for name, guess in guesses.items():
+        value = _value(result["metric"], case, guess, truth)
         if value is not None:
-            made.append({"name": one, "value": value})
+            made.append({"name": name, "value": value})
     return made
 
 
-def _value(
-    metric: str, case: RunCase, guess: np.ndarray, truth: np.ndarray, mean: float
-) -> float | None:
+def _value(metric: str, case: RunCase, guess: np.ndarray, truth: np.ndarray) -> float | None:
+    """What predictions are worth by a measure; None for one that they cannot be compared by."""
     if metric == "r2" and isinstance(case, TableCase):
         encoder = case.fitted.encoder
         decoded = [np.asarray(encoder.decode(v.reshape(-1))) for v in (truth, guess)]
-        return finite(measure.regression(decoded[0], decoded[1], mean)["value"])
-    loss = case.run.loss
-    if metric not in ("validation_loss", "training_loss") or loss is None:
+        return finite(measure.regression(decoded[0], decoded[1], 0.0)["value"])
+    loss, problem = case.run.loss, case.problem
+    assert loss is not None
+    assert problem is not None
+    objective = problem.objective
+    penalised = objective.l1 is not None or objective.l2 is not None
+    if loss.name.partition(":")[0] not in _LINEAR or metric not in _LOSSES:
         return None
-    if loss.name.partition(":")[0] not in _LINEAR:
+    if metric == "training_loss" and penalised:
+        # It has the penalties in it, and least squares knows of none.
         return None
-    rows = guess.reshape(len(guess), -1).astype(np.float32)
-    return finite(
-        np.mean(np.asarray(loss.function(jax.device_put(rows), truth.reshape(rows.shape))))
-    )
+    kind = jnp.result_type(float)
+    return finite(_mean_loss(objective, guess.reshape(len(guess), -1).astype(kind), truth))
+
+
+@jax.jit
+def _mean_loss(objective: Any, prediction: Any, y: Any) -> Any:
+    return objective.of_prediction(prediction, y, None)
 
 
 def _table(x: Any) -> np.ndarray | None:

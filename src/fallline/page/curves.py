@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.averages import smooth
+from fallline.descent.loop import EPOCH_FIELDS, STEP_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-FIELDS = (
-    "loss",
-    "learning_rate",
-    "gradient_norm",
-    "update_norm",
-    "parameter_norm",
-    "gradient_cosine",
-)
-EPOCH_FIELDS = ("training_loss", "validation_loss", "validation_score")
 
 MEMORY = (5, 200)
 """Steps that the smooth line remembers, at least and at most; between them a hundredth of the run."""
@@ -54,14 +45,15 @@ def curves(history: Any, points: int = 400, *, steps: Any = None) -> dict[str, l
         steps: the step of each record, counted from 1, where not every step was recorded.
 
     Returns:
-        Lists of one length by the names of `FIELDS`, None where a number is not finite; beside them ``step``,
-        counted from 1, and ``smooth``, the bias-corrected exponentially weighted average of all losses.
+        Lists of one length by the names of `STEP_FIELDS`, None where a number is not finite; beside them
+        ``step``, counted from 1, and ``smooth``, the bias-corrected exponentially weighted average of all
+        losses.
     """
     losses = np.asarray(history.steps["loss"], np.float64)
     chosen = kept(losses, points)
     numbered = np.arange(1, len(losses) + 1) if steps is None else np.asarray(steps)
     lines: dict[str, list[Any]] = {"step": numbered[chosen].tolist()}
-    for field in FIELDS:
+    for field in STEP_FIELDS:
         values = history.steps.get(field)
         lines[field] = (
             [None] * len(chosen) if values is None else finites(np.asarray(values)[chosen])

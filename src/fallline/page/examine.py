@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from fallline.diagnosis.finding import Diagnosis
     from fallline.page.trajectory import Trajectory
 
-SAMPLE = 1024
-"""Training rows on which layers, gradients and activations are measured."""
-
 
 def examine(
     card: dict[str, Any],
@@ -70,7 +67,11 @@ def examine(
                     f"The {wanted} rows are not at hand: predictions are measured on the {where} rows."
                 )
             made["instruments"] = part(lambda: instruments_of(case, held, way), None)
-            made["baselines"] = part(lambda: compared(card, case, held, where), [])
+            made["baselines"] = part(lambda: compared(card, case, held, where), card["baselines"])
+            if card["result"] is not None and made["baselines"]:
+                # One number for what has learned nothing, wherever it is read.
+                first = made["baselines"][0]
+                made["result"] = {**card["result"], "baseline": first["value"]}
             made["range_test"] = card["range_test"] or part(lambda: _range_test(case), None)
             if surface:
                 made["surfaces"], said = part(lambda: slices.surfaces(case, way), ([], []))
@@ -158,7 +159,8 @@ def instruments_of(
         params,
         state,
         problem.objective,
-        slices.some_rows(case, SAMPLE),
+        # The doctor's rows, so that both use the same programs.
+        case.sample,
         held_out=held,
         loss=run.loss,
         encoder=encoder,

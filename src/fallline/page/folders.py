@@ -10,6 +10,7 @@ from fallline.descent.batches import BatchPlan
 from fallline.errors import FalllineError
 from fallline.page import reproduce, trained
 from fallline.page.curves import curves, epochs, finite
+from fallline.store import files
 from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -20,6 +21,56 @@ if TYPE_CHECKING:
 
 _KEPT = ("rows", "features", "target", "task", "loss")
 """What a checkpoint says of what is trained on what."""
+
+_TEXTS = {
+    "": ("status", "created", "fallline", "fingerprint"),
+    "config": ("data", "target", "task", "model", "loss", "optimizer", "schedule", "precision"),
+    "result": ("metric", "measured_on", "target", "model", "stop_reason", "sentence", "loss"),
+}
+_COUNTED = (
+    *("features", "parameters", "learning_rate", "batch_size", "steps", "steps_per_epoch"),
+    *("epochs", "rows_seen"),
+)
+_NUMBERS = ("value", "baseline", "best_epoch", "train_seconds", "total_seconds", "steps", "epochs")
+
+
+def facts_of(folder: RunFolder) -> dict[str, Any]:
+    """What ``run.json`` says, whose fields hold what they are read as, whoever wrote it.
+
+    Raises:
+        FalllineError: if there is no run, or one that cannot be read.
+    """
+    try:
+        facts = folder.facts()
+    except (ValueError, RecursionError):
+        # Nested without end, or with letters that no file can hold.
+        facts = {}
+    config: Any = facts.get("config")
+    result: Any = facts.get("result")
+    if result is None and facts.get("status") != "finished":
+        # It has come to nothing yet.
+        result = {}
+    parts: dict[str, Any] = {"": facts, "config": config, "result": result}
+    fits = all(isinstance(part, dict) for part in parts.values()) and all(
+        isinstance(parts[part].get(name), str | None)
+        for part, names in _TEXTS.items()
+        for name in names
+    )
+    numbers = [parts["result"].get(name) for name in _NUMBERS] if fits else []
+    if not fits or not all(isinstance(value, int | float | None) for value in numbers):
+        raise files.damaged(folder.path / "run.json", "its fields are not what a run has")
+    return facts
+
+
+def require_plain(path: Path) -> None:
+    """Check that a run's folder holds files and folders: anything else might be read for ever.
+
+    Raises:
+        FalllineError: naming what is neither.
+    """
+    for inner in path.rglob("*"):
+        if inner.exists() and not inner.is_file() and not inner.is_dir():
+            raise files.damaged(inner, "it is no file")
 
 
 def of_folder(path: Path, points: int) -> dict[str, Any]:
@@ -36,25 +87,31 @@ def of_folder(path: Path, points: int) -> dict[str, Any]:
     if not folder.exists:
         folder.facts()
     try:
-        facts = folder.facts()
+        facts = facts_of(folder)
+        require_plain(folder.path)
     except FalllineError as error:
         made = {**deepcopy(EMPTY), "created": _changed(folder.path / "run.json")}
         return {**made, "title": title, "status": "damaged", "remarks": [str(error)]}
-    if facts.get("status") != "finished":
-        return _unfinished(folder, facts, title, points)
     try:
+        if facts.get("status") != "finished":
+            return _unfinished(folder, facts, title, points)
         return of_table(load(folder.path), points, facts)
     except FalllineError as error:
-        return _told(facts, title) | {"status": "damaged", "remarks": [str(error)]}
+        why = str(error)
+    except Exception as error:
+        # Each file is whole, but what is in them does not belong together: somebody changed it.
+        name = type(error).__name__
+        why = f"The files of the run {title} do not fit together ({name}): train it again."
+    return _told(facts, title) | {"status": "damaged", "remarks": [why]}
 
 
 def _told(facts: dict[str, Any], title: str) -> dict[str, Any]:
     """What ``run.json`` alone says of a run."""
     from fallline.jobs.config import FitConfig
-    from fallline.page.card import EMPTY, result_of
+    from fallline.page.card import EMPTY, baselines_of, result_of
 
     told = facts.get("result") or {}
-    made = {
+    made: dict[str, Any] = {
         **deepcopy(EMPTY),
         "title": title,
         "created": facts.get("created"),
@@ -62,10 +119,13 @@ def _told(facts: dict[str, Any], title: str) -> dict[str, Any]:
         "best_epoch": told.get("best_epoch") or 0,
         "result": result_of(told),
     }
+    made["baselines"] = baselines_of(made["result"], told.get("task"))
     config: dict[str, Any] = facts.get("config") or {}
+    seed = config["seed"] if isinstance(config.get("seed"), int) else None
     made["trained"] = {
         **trained.NOTHING,
-        **{name: told[name] for name in trained.NOTHING if told.get(name) is not None},
+        **{name: told[name] for name in _COUNTED if isinstance(told.get(name), int | float)},
+        "rows": _counts(told.get("rows")),
         "classes": _labels(told.get("classes")),
         "data": config.get("data"),
         "target": told.get("target") or config.get("target"),
@@ -73,10 +133,11 @@ def _told(facts: dict[str, Any], title: str) -> dict[str, Any]:
         "loss": told.get("loss") or config.get("loss"),
         "optimizer": {
             "name": str(config.get("optimizer", "")).capitalize(),
-            "settings": dict(config.get("hyperparameters") or {}),
+            "settings": _numbers(config.get("hyperparameters")),
         },
         "schedule": config.get("schedule"),
-        "seed": config.get("seed"),
+        "task": told["task"] if isinstance(told.get("task"), str) else None,
+        "seed": seed,
         "precision": told.get("precision") or config.get("precision") or "float32",
         "seconds": told.get("train_seconds"),
     }
@@ -85,9 +146,9 @@ def _told(facts: dict[str, Any], title: str) -> dict[str, Any]:
     wrote = str(facts.get("fallline"))
     try:
         words = reproduce.of_config(FitConfig.from_json(config))
-    except (FalllineError, TypeError):
+    except (FalllineError, TypeError, ValueError, AttributeError):
         words = (None, None)
-    made["reproduce"] = reproduce.reproduce(*words, config.get("seed"), wrote)
+    made["reproduce"] = reproduce.reproduce(*words, seed, wrote)
     return made
 
 
@@ -166,7 +227,24 @@ def shapes(arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labels(classes: Any) -> list[str] | None:
-    return [str(label) for label in classes[: trained.MOST_NAMES]] if classes else None
+    if not isinstance(classes, list):
+        return None
+    labels: list[Any] = classes[: trained.MOST_NAMES]
+    return [str(label) for label in labels] or None
+
+
+def _numbers(fields: Any) -> dict[str, Any]:
+    """The numbers among some fields."""
+    told: dict[str, Any] = fields if isinstance(fields, dict) else {}
+    return {name: value for name, value in told.items() if isinstance(value, int | float)}
+
+
+def _counts(rows: Any) -> dict[str, Any]:
+    """How many rows each part has, of those that are told."""
+    told: dict[str, Any] = rows if isinstance(rows, dict) else {}
+    return {
+        part: _numbers(told).get(part, nothing) for part, nothing in trained.NOTHING["rows"].items()
+    }
 
 
 def _changed(path: Path) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePath
 from typing import Any
 
-from fallline.page.markup import THIN, Markup, count, number, said, seconds, tag, text
+from fallline.page.markup import MINUS, THIN, Markup, count, number, said, seconds, tag, text
 
 SIGNS = {"well": "✓", "ill": "✗", "unsure": "?"}
 
@@ -45,6 +46,8 @@ def mood(card: dict[str, Any]) -> str:
 def hero(card: dict[str, Any], lang: str) -> Markup:
     """The top of the document."""
     status = card.get("status") or "finished"
+    blown = status == "finished" and (card.get("stop") or {}).get("reason") == "non-finite"
+    status = "diverged" if blown else status
     created = (card.get("created") or "")[:16].replace("T", " ")
     diagnosis = card.get("diagnosis")
     how = mood(card)
@@ -95,19 +98,26 @@ def _about(card: dict[str, Any], lang: str) -> Markup | None:
     trained = card.get("trained") or {}
     if not (trained.get("target") and trained.get("data")):
         return None
+    columns = len(trained.get("columns") or [])
     values = {
         "target": trained["target"],
         "data": PurePath(trained["data"]).name,
-        "features": count(trained.get("features")),
+        "columns" if columns else "features": count(columns or trained.get("features")),
     }
-    return said(lang, "p", "report.about", values, class_="about")
+    key = "report.about.columns" if columns else "report.about"
+    return said(lang, "p", key, values, class_="about")
 
 
 def shown(metric: str, value: Any) -> str:
     """A result as it is read: an accuracy in per cent, a share of the variance with four decimals."""
-    if value is not None and metric == "accuracy":
-        return f"{number(100 * value, 3)}{THIN}%"
-    return number(round(value, 4) if value is not None and metric == "r2" else value)
+    if value is None or not math.isfinite(value):
+        return number(value)
+    if metric == "accuracy":
+        places = 0 if value in (0, 1) else 2 if value > 0.995 else 1
+        return f"{100 * value:.{places}f}{THIN}%"
+    if metric == "r2" and abs(value) < 10:
+        return f"{value:.4f}".replace("-", MINUS)
+    return number(value)
 
 
 def _score(card: dict[str, Any], lang: str) -> Markup | None:
@@ -145,7 +155,7 @@ def _score(card: dict[str, Any], lang: str) -> Markup | None:
             class_="metric",
         ),
         said(lang, "p", "report.against", {"baseline": shown(metric, baseline)}, class_="quiet")
-        if baseline is not None
+        if baseline is not None and not card.get("baselines")
         else None,
         tag("dl", *others, class_="besides") if others else None,
         class_="score",

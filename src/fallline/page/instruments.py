@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fallline import sparse
@@ -21,7 +20,6 @@ from fallline.page.curves import finite
 from fallline.page.residuals import histogram, residuals
 from fallline.page.units import Units
 from fallline.tree import names as leaf_names
-from fallline.tree import norm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from fallline.models import Model
 
 BINS = 32
-MOST_AT_ONCE = 8192
-"""Held-out rows of which the predictions are part of the one program; more are predicted in blocks."""
-
 MOST_LAYERS = 60
 
 
@@ -58,8 +53,8 @@ def instruments(
 ) -> dict[str, Any]:
     """Measure a model where it stands.
 
-    One program is compiled for a model and the shapes of the rows: give as many rows at each call. Works in
-    the middle of training, in the thread that trains or another.
+    Its programs, which are the doctor's too, are compiled once for a model and the shapes of the rows: give
+    as many rows at each call. Works in the middle of training, in the thread that trains or another.
 
     Args:
         model: of `fallline.models`; None for an objective of one's own.
@@ -81,73 +76,39 @@ def instruments(
     Returns:
         The card's ``instruments``. Without a model, ``layers`` are the leaves of the parameters.
     """
-    units = Units(encoder, names, classes, target)
-    plane = None
-    dense = model is not None and not _is_sparse(batch.x)
-    if model is not None and dense and model.inputs == 2 and loss is not None:
-        box = boundary.ranges(np.asarray(batch.x))
-        plane = box, boundary.grid(box).astype(np.asarray(batch.x).dtype)
-    seen = held_out if held_out is not None else batch
-    apart = held_out is not None and count_rows(seen) > MOST_AT_ONCE
-    found = _measured(
-        objective,
-        params,
-        state,
-        batch,
-        None if held_out is None or apart else seen.x,
-        None if plane is None else plane[1],
-        model=model,
-    )
-    gradients, sizes, given, raw, across = jax.tree.map(np.asarray, found)
+    gradients = flow.gradient_norms(objective, params, state, batch)
     told = dict(ratios or {}) or last_ratios(history)
     made: dict[str, Any] = {
         "step": step or (0 if history is None else len(history)),
         "sample": count_rows(batch),
-        "layers": layers(params, gradients, sizes, told),
-        "activations": [] if model is None else activations(model, batch.x, given),
+        "layers": layers(params, gradients, told),
+        "activations": [],
         "confusion": None,
         "residuals": None,
         "boundary": None,
     }
-    if model is None or loss is None:
+    if model is None:
         return made
-    if apart:
-        raw = apply_in_blocks(model, params, state, seen.x)
+    dense = not _is_sparse(batch.x)
+    given: list[np.ndarray] = []
+    if dense:
+        given = [np.asarray(v) for v in flow.outputs(model, params, state, batch.x)]
+        made["activations"] = activations(model, batch.x, given)
+    if loss is None:
+        return made
+    units = Units(encoder, names, classes, target)
+    seen = batch if held_out is None else held_out
+    raw = given[-1] if seen is batch and dense else apply_in_blocks(model, params, state, seen.x)
     made |= predictions(raw, seen, loss, units)
-    if plane is not None:
-        linked = _linked(across, loss=loss)
+    if dense and model.inputs == 2:
+        box = boundary.ranges(np.asarray(batch.x))
+        plane = boundary.grid(box).astype(np.asarray(batch.x).dtype)
+        across = apply_in_blocks(model, params, state, plane)
         rows = _counted(batch)
         x, y = np.asarray(batch.x)[rows], np.asarray(batch.y)[rows]
-        made["boundary"] = boundary.boundary(
-            plane[0], np.asarray(linked), across, x, y, loss, units
-        )
+        linked = np.asarray(_linked(across, loss=loss))
+        made["boundary"] = boundary.boundary(box, linked, across, x, y, loss, units)
     return made
-
-
-@functools.partial(jax.jit, static_argnames=("model",))
-def _measured(
-    objective: Any,
-    params: PyTree,
-    state: PyTree,
-    batch: Batch,
-    seen: Any,
-    plane: Any,
-    *,
-    model: Any,
-) -> tuple[Any, ...]:
-    """Norms of gradient and parameters by leaf, what the layers give, raw outputs on two sets of rows."""
-    key = jax.random.PRNGKey(0) if objective.random else None
-    slope = jax.grad(lambda p: objective(p, state, batch, key)[0])(params)
-
-    def sizes(tree: PyTree) -> Array:
-        return jnp.stack([norm(leaf) for leaf in jax.tree.leaves(tree)])
-
-    given = raw = across = None
-    if model is not None:
-        given = flow.outputs(model, params, state, batch.x)
-        raw = given[-1] if seen is None else model.apply(params, state, seen)[0]
-        across = None if plane is None else model.apply(params, state, plane)[0]
-    return sizes(slope), sizes(params), given, raw, across
 
 
 @functools.partial(jax.jit, static_argnames=("loss",))
@@ -156,24 +117,28 @@ def _linked(raw: Array, *, loss: Loss) -> Array:
 
 
 def layers(
-    params: PyTree, gradients: np.ndarray, sizes: np.ndarray, ratios: Mapping[str, float]
+    params: PyTree, gradients: Mapping[str, float], ratios: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """The layers with weights, first to last: root mean squares of gradient and weights, and the ratio."""
+    """The layers with weights, first to last: root mean squares of gradient and weights, and the ratio.
+
+    Args:
+        params: the parameters; of an objective of one's own each leaf is a layer.
+        gradients: the gradient's norm by leaf.
+        ratios: the norm of an update by that of the weights, by leaf, where it is known.
+    """
     named = leaf_names(params)
     leaves = dict(zip(named, jax.tree.leaves(params), strict=True))
-    norms = dict(zip(named, zip(gradients.tolist(), sizes.tolist(), strict=True), strict=True))
     chosen = flow.layer_weights(named) or named
     made: list[dict[str, Any]] = []
     for name in chosen[:MOST_LAYERS]:
-        shape = np.shape(leaves[name])
-        root = math.sqrt(max(math.prod(shape), 1))
-        gradient, weight = norms[name]
+        weights = np.asarray(leaves[name], np.float64)
+        root = math.sqrt(max(weights.size, 1))
         made.append(
             {
                 "name": spoken(name.rpartition("/")[0] or name),
-                "shape": list(shape),
-                "gradient": finite(gradient / root),
-                "weight": finite(weight / root),
+                "shape": list(weights.shape),
+                "gradient": finite(gradients[name] / root),
+                "weight": finite(np.linalg.norm(weights) / root),
                 "ratio": finite(ratios.get(name)),
             }
         )

@@ -87,8 +87,13 @@ def place_for(run: Any, path: str | Path | None) -> Path:
     """
     if path is not None:
         where = Path(path).expanduser()
-        if where.is_dir():
-            where = where / NAME
+        try:
+            if where.is_dir():
+                where = where / NAME
+        except (OSError, ValueError) as error:
+            # A name that no folder can have: too long, or with a NUL in it.
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FalllineError(f"{str(where)[:100]} is no name for a file: {reason}.") from None
         if where.suffix.lower() not in (".html", ".htm"):
             raise FalllineError(
                 f"A report is HTML: give a name that ends in .html, not {where.name!r}."

@@ -68,7 +68,7 @@ def _section(name: str, content: Markup, lang: str) -> Markup:
 
 def _figure(lang: str, name: str, sentences: list[Sentence]) -> Markup:
     """A box for a panel, with its caption."""
-    spoken = joined(*(joined(said(lang, "span", key, values), " ") for key, values in sentences))
+    spoken = joined(*(said(lang, "span", key, values) for key, values in sentences))
     return tag(
         "figure",
         said(lang, "h3", f"report.figure.{name}"),
@@ -135,7 +135,7 @@ def _training(card: dict[str, Any], lang: str) -> Markup | None:
     if not (card.get("curves") or {}).get("step"):
         return None
     return joined(
-        ended(card, lang) if card.get("diagnosis") else None,
+        _ended(card, lang) if card.get("diagnosis") else None,
         _figure(lang, "losses", captions.losses(card)),
         tag(
             "div",
@@ -144,6 +144,13 @@ def _training(card: dict[str, Any], lang: str) -> Markup | None:
             class_="pair",
         ),
     )
+
+
+def _ended(card: dict[str, Any], lang: str) -> Markup | None:
+    """How the run ended, or that it did not."""
+    status = card.get("status") or "finished"
+    told = ended(card, lang)
+    return told or (None if status == "finished" else said(lang, "p", f"report.stands.{status}"))
 
 
 def _range(card: dict[str, Any], lang: str) -> Markup | None:
@@ -217,7 +224,7 @@ _PREDICTED: dict[str, Callable[[dict[str, Any]], list[Sentence]]] = {
 }
 _SLICES: dict[str, Callable[[dict[str, Any], dict[str, Any]], list[Sentence]]] = {
     "pca": captions.path,
-    "random": captions.nothing,
+    "random": captions.chance,
     "hessian": captions.bends,
 }
 _SECTIONS: dict[str, Callable[[dict[str, Any], str], Markup | None]] = {

@@ -6,7 +6,10 @@ import dataclasses
 import functools
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from fallline.descent.run import Run
@@ -77,7 +80,8 @@ def of_run(run: Run) -> str | None:
     loss = run.asked.get("loss")
     if not isinstance(loss, str) or callable(getattr(run.model, "activation", None)):
         return None
-    words = [_model(run.model), repr(loss), "(X, y)"]
+    given = "X, y, weights" if len(run.asked["data"]) == 3 else "X, y"
+    words = [_model(run.model), repr(loss), f"({given})"]
     for name, value in run.asked.items():
         if name in ("model", "loss", "data") or value == _usual(name) or value is None:
             continue
@@ -91,7 +95,7 @@ def of_run(run: Run) -> str | None:
         else:
             return None
     call = ",\n    ".join(words)
-    said = "# X, y: the rows the run was given"
+    said = f"# {given}: the rows the run was given"
     return "\n".join([*imports, "", said, f"run = fallline.train(\n    {call},\n)"])
 
 
@@ -145,4 +149,6 @@ def _optimizer(optimizer: Any) -> tuple[str, list[str]] | None:
 
 
 def _literal(value: Any) -> str:
-    return repr(value).replace("inf", 'float("inf")') if value == float("inf") else repr(value)
+    """A plain value as Python has it, also where it is a number of NumPy's, or infinite."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return f'float("{value}")' if isinstance(value, float) and not isfinite(value) else repr(value)

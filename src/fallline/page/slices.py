@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fallline import sparse
 from fallline.diagnosis.case import value_at
 from fallline.errors import FalllineError
 from fallline.page.curves import finite, finites
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 SECONDS, SHARE = 10.0, 0.3
 """A run is repeated for its way if that takes so long at most, or this share of the run's time."""
 
-WORK = 1e11
-"""Operations that all slices together may take, some seconds; above it, fewer rows, then a coarser grid."""
+EASY, WORK = 1.2e10, 1e11
+"""Operations that all slices together may take: about a second; some seconds, on the coarsest grid."""
 
 LEAST_ROWS = 128
 
@@ -68,7 +67,8 @@ def surfaces(
         case: the run.
         way: its way, from `way_of`, or None.
         n: points an axis, at most.
-        rows: training rows at most on which the loss is measured, as in training, penalties included.
+        rows: training rows at most on which the loss is measured: as in training, penalties included; of a
+            model with dropout as in prediction, without them.
 
     Returns:
         The card's ``surfaces``, and sentences about what is missing.
@@ -86,7 +86,7 @@ def surfaces(
     n, count = _affordable(size, n, min(rows, problem.plan.rows), known=problem.model is not None)
     if not n:
         return [], [f"With {size:,} parameters, slices of the loss surface take too long."]
-    batch = some_rows(case, count)
+    batch = case.some_rows(count)
     begun = case.at("start")
     start = math.nan if begun is None else _value(problem.objective, *begun, batch)
     last = _value(problem.objective, params, state, batch)
@@ -108,29 +108,15 @@ def surfaces(
     return drawn, remarks
 
 
-def some_rows(case: RunCase, count: int) -> Any:
-    """So many of the training rows, spread over all; an objective without rows has its one batch."""
-    problem = case.problem
-    assert problem is not None
-    if count >= problem.plan.rows:
-        return problem.data
-    chosen = np.sort(np.random.default_rng(0).permutation(problem.plan.rows)[:count])
-    # Not by `Batch.take`, which would be compiled for it.
-    return jax.tree.map(
-        lambda leaf: leaf.take(chosen) if sparse.is_rows(leaf) else np.asarray(leaf)[chosen],
-        problem.data,
-        is_leaf=sparse.is_rows,
-    )
-
-
 def _affordable(size: int, n: int, rows: int, *, known: bool) -> tuple[int, int]:
     """How fine a grid over how many rows: a forward pass takes two operations a parameter and row."""
     if not known:
         return n, rows
-    for points in (n, 31, 21):
-        each = WORK / (3 * points**2 * 2 * size)
+    for points, work in ((n, EASY), (31, EASY), (21, WORK)):
+        each = int(work / (3 * points**2 * 2 * size))
         if each >= min(LEAST_ROWS, rows):
-            return min(points, n), int(min(rows, each))
+            # What is not easy is done with as little as will do.
+            return min(points, n), min(rows, each if work == EASY else LEAST_ROWS)
     return 0, 0
 
 
@@ -147,11 +133,13 @@ def _drawn(
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     kind = jnp.result_type(*jax.tree.leaves(params), np.float32)
     along = (like(params, plane.first), like(params, plane.second))
-    chunk = _chunk(params, batch)
-    found = np.asarray(
-        _losses(objective, params, state, batch, *along, points.astype(kind), chunk=chunk),
-        np.float64,
-    )
+    # In equal parts: for a smaller last one everything would be compiled twice.
+    parts = -(-len(points) // _chunk(params, batch))
+    chunk = -(-len(points) // parts)
+    filled = np.zeros((parts * chunk, 2), kind)
+    filled[: len(points)] = points
+    values = _losses(objective, params, state, batch, *along, filled, chunk=chunk)
+    found = np.asarray(values, np.float64)[: len(points)]
     path: dict[str, list[Any]] = {"x": [], "y": [], "step": []}
     explained = None
     if way is not None:

@@ -7,6 +7,7 @@ import math
 import numbers
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from fallline.page.curves import finite
@@ -246,35 +247,23 @@ def _number(value: Any) -> Any:
 
 
 def _count(params: Any) -> int:
-    import jax
-
     return sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(params))
 
 
 def _held_out(run: Run) -> int | None:
     """How many validation rows a run had; None where it no longer knows."""
-    validated = np.isfinite(run.history.epochs["validation_loss"]).any()
     if not run.asked:
-        return None if validated else 0
+        return None if np.isfinite(run.history.epochs["validation_loss"]).any() else 0
     given = run.asked.get("validation")
     if given is None:
         return 0
     if isinstance(given, numbers.Real):
-        return _share_of(run.plan.rows, float(given))
-    import jax
-
-    from fallline import sparse
-
-    leaves = jax.tree.leaves(given, is_leaf=lambda x: sparse.is_rows(x) or sparse.is_sparse(x))
-    return int(np.shape(leaves[0])[0]) if leaves else None
+        # What was held out is missing among those trained on.
+        return _rows_of(run.asked["data"], run) - run.plan.rows if given else 0
+    return _rows_of(given, run)
 
 
-def _share_of(training: int, share: float) -> int:
-    """How many rows were held out as a share of all, if so many were left to train on."""
-    if not 0 < share < 1:
-        return 0
-    guess = round(training / (1 - share))
-    for count in range(max(guess - 2, training + 1), guess + 3):
-        if count - min(max(1, round(count * share)), count - 1) == training:
-            return count - training
-    return guess - training
+def _rows_of(data: Any, run: Run) -> int:
+    """How many rows there are in (X, y), or in a tree of rows."""
+    first = data[0] if run.model is not None else jax.tree.leaves(data)[0]
+    return int(np.shape(first)[0])

@@ -98,28 +98,14 @@ def _instruments(run: Any, data: Any) -> dict[str, Any] | None:
     """What the model's layers do, and what it gets right; None where the rows are not at hand."""
     from fallline.diagnosis.case import RunCase
     from fallline.jobs.diagnose import case_of
-    from fallline.page import slices
-    from fallline.page.examine import SAMPLE, held_out
-    from fallline.page.instruments import instruments
+    from fallline.page.examine import held_out, instruments_of
 
     try:
         case, _ = case_of(run, data=data)
         if not isinstance(case, RunCase) or case.problem is None or case.model is None:
             return None
         with case.in_precision():
-            run, rows = case.run, slices.some_rows(case, SAMPLE)
-            return instruments(
-                case.model,
-                run.params,
-                run.state,
-                case.problem.objective,
-                rows,
-                held_out=held_out(case, data)[0],
-                loss=run.loss,
-                encoder=getattr(getattr(case, "fitted", None), "encoder", None),
-                history=run.history,
-                step=run.best_epoch * run.plan.steps or run.steps,
-            )
+            return instruments_of(case, held_out(case, data)[0])
     except FalllineError:
         # The table has moved, or the run was read from its folder without it: the curves are shown.
         return None

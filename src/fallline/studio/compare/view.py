@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from fallline.errors import FalllineError
 from fallline.jobs.compare import Reporter, compare
 from fallline.studio.background import Work
-from fallline.studio.compare import told
+from fallline.studio.compare import maps, told
 from fallline.studio.compare.asked import Asked, read, table_of
 from fallline.studio.compare.script import script
 from fallline.studio.view import View
@@ -102,10 +102,10 @@ class CompareView(View):
             "columns": self._ask_columns,
             "start": self._start,
             "stop": lambda m: self._stop(),
-            "map": lambda m: told.heat(self._needed(), m.text("optimizer", 100)),
-            "cell": lambda m: told.cell(self._needed(), *_place(m)),
+            "map": lambda m: maps.heat(self._needed(), m.text("optimizer", 100)),
+            "cell": lambda m: maps.cell(self._needed(), *_place(m)),
             "network": lambda m: {
-                "state": told.as_network(self._needed(), self.given.table, *_place(m))
+                "state": maps.as_network(self._needed(), self.given.table, *_place(m))
             },
             "csv": lambda m: {
                 "name": "fallline-compare.csv",
@@ -131,6 +131,8 @@ class CompareView(View):
     def _ask_columns(self, message: Message) -> dict[str, Any]:
         name = message.text("data")
         source = table_of(name, self.given.table)
+        if name in self._columns:
+            return {}
 
         def columns(_: threading.Event) -> dict[str, Any]:
             from fallline.data.readers import read_table

@@ -190,7 +190,7 @@ PATIENTS = (
     Patient(
         name="leaper",
         ill="learning-rate-too-high",
-        others=("noise-floor", "exploding-gradients", "shuffled-labels", "overfitting"),
+        others=("plateau", "exploding-gradients", "shuffled-labels", "overfitting"),
         hint="loss",
         make=_leaper,
         rows=_digits,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST = 7
 """Runs beside one another: one, and six forks of it."""
 
+MOST_LEAVING = 8
+"""Runs that were given up and are still at what they were at; a compilation cannot be broken off."""
+
 
 @dataclasses.dataclass
 class Entry:
@@ -170,6 +173,7 @@ class Lineup:
         self.tables = tables
         self.entries: list[Entry] = []
         self.selected: int | None = None
+        self._leaving: list[Training] = []
         self._made = 0
 
     def __getitem__(self, number: int) -> Entry:
@@ -191,13 +195,13 @@ class Lineup:
     def clear(self) -> None:
         """Give all runs up and forget them."""
         for entry in self.entries:
-            _give_up(entry)
+            self._give_up(entry)
         self.entries, self.selected = [], None
 
     def forget(self, number: int) -> None:
         """Forget one run."""
         entry = self[number]
-        _give_up(entry)
+        self._give_up(entry)
         self.entries.remove(entry)
         if self.selected == number:
             self.selected = self.entries[-1].number if self.entries else None
@@ -262,11 +266,22 @@ class Lineup:
             raise FalllineError(
                 f"{MOST} runs are the most that are kept beside one another: forget one, or Reset."
             )
+        self._leaving = [training for training in self._leaving if training.alive]
+        if len(self._leaving) >= MOST_LEAVING:
+            raise FalllineError(
+                f"{MOST_LEAVING} runs that were given up have yet to end: wait a moment."
+            )
         self._made += 1
         entry.number = self._made
         self.entries.append(entry)
         self.selected = entry.number
         return entry
+
+    def _give_up(self, entry: Entry) -> None:
+        entry.training.give_up()
+        self._leaving.append(entry.training)
+        if entry.examination is not None:
+            entry.examination.give_up()
 
     def only(self, entry: Entry) -> None:
         """No other run trains from now on."""
@@ -306,9 +321,3 @@ def _subject(asked: Asked) -> tuple[Any, ...]:
     config = asked.config
     same = (config.target, config.task, config.loss, config.validation, config.test)
     return (asked.data, asked.features, *same)
-
-
-def _give_up(entry: Entry) -> None:
-    entry.training.give_up()
-    if entry.examination is not None:
-        entry.examination.give_up()

@@ -47,6 +47,7 @@ class NetworkView(View):
         self.lineup = Lineup(self.tables)
         self._lang = "en"
         self._reading: tuple[str, Work] | None = None
+        self._wanted: str | None = None
         self._advancing: Entry | None = None
         self._told: Any = None
         self._next = 0.0
@@ -81,12 +82,21 @@ class NetworkView(View):
         """What is in a table; it comes as a message, for reading may take its time."""
         name = message.text("data", asked.LONGEST_NAME)
         tables.source_of(name, self.given.table)
-        self._reading = (name, Work(lambda given_up: tables.facts(self.tables.read(name))))
+        self._wanted = name
+        if self._reading is None:
+            self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        name, self._wanted = self._wanted, None
+        if name is not None:
+            self._reading = (name, Work(lambda given_up: tables.facts(self.tables.read(name))))
 
     def _read(self) -> None:
         if self._reading is None or not self._reading[1].done:
             return
         (name, work), self._reading = self._reading, None
+        # One after the other, and of those that wait only the newest.
+        self._begin_reading()
         self.out.send("table", data=name, **work.result)
 
     # Runs.

@@ -3,10 +3,10 @@
 import { button, segmented } from 'fallline/controls';
 import { h, say } from 'fallline/dom';
 import { Bundle } from 'fallline/maps/bundle';
-import { HeatMap } from 'fallline/maps/heat';
 import { Strips } from 'fallline/maps/strips';
 import { panel } from 'fallline/panels/frame';
 import { Lines } from 'fallline/panels/lines';
+import { PickedMap } from 'fallline/compare/picked';
 import {
   brief, colourOf, duration, four, measureName, NONE, numberName, settingWords, titleOf, verdictWords, wide,
 } from 'fallline/compare/words';
@@ -17,6 +17,10 @@ import {
  * @property {(optimizer: string) => void} map the map of an optimizer is wanted
  * @property {(i: number, j: number) => void} picked a cell
  */
+
+/** Do all seeds of each optimizer end at the same? A linear model from zeros, with whole batches, leaves nothing to chance. @param {any} result */
+const alike = ({ seeds, entries }) => seeds.length > 1 && entries.every((/** @type {any} */ { median, values }) =>
+  typeof median === 'number' && values.every((/** @type {any} */ v) => typeof v === 'number' && Math.abs(v - median) <= 1e-4 * Math.abs(median)));
 
 export class Results {
   /** @param {Services} services @param {Told} told */
@@ -38,7 +42,7 @@ export class Results {
     this.tableBox = panel(services, 'compare.box.best', 'w12 free');
     this.tabs = h('div', { class: 'tabs-of' });
     this.heatBox.tools.append(this.tabs);
-    this.heat = new HeatMap(this.heatBox.body, services, { onpick: (i, j) => told.picked(i, j) });
+    this.heat = new PickedMap(this.heatBox.body, services, { onpick: (i, j) => told.picked(i, j) });
     this.bundle = new Bundle(this.bundleBox.body, services, { onpick: (index) => this.pickCurve(index) });
     this.strips = new Strips(this.stripsBox.body, services);
     this.race = new Lines(this.raceBox.body, services);
@@ -85,8 +89,8 @@ export class Results {
       budget: services.t(result.epochs === null ? 'compare.steps' : 'compare.epochs', { n: n(result.epochs ?? result.steps) }),
       time: duration(result.seconds), training: n(result.rows.training), validation: n(result.rows.validation),
     });
-    this.notes.textContent = (result.notes ?? []).join(' ');
-    this.notes.hidden = !result.notes?.length;
+    this.notes.textContent = [alike(result) && services.t('compare.alike'), ...(result.notes ?? [])].filter(Boolean).join(' ');
+    this.notes.hidden = !this.notes.textContent;
     this.drawStrips();
     this.drawTable();
     this.drawMap();

@@ -62,6 +62,8 @@ export class Side {
           one.diverged ? h('td', { class: 'bad', t: 'compare.diverged' }) : h('td', { class: 'number' }, four(one.value)),
           score && h('td', { class: 'number' }, four(one.validation_score)))))));
     const colours = SERIES[services.theme()];
+    // Room for a line of the legend for each seed, up to a dozen.
+    this.chartBox.style.setProperty('--keys', String(Math.min(12, cell.curves.length)));
     this.chart.set({
       lines: cell.curves.map((/** @type {any} */ curve, /** @type {number} */ i) => ({
         name: services.t('compare.seedN', { n: curve.seed }), x: curve.x, y: curve.y,

@@ -150,6 +150,7 @@ export class CompareView {
   async show_(optimizer, cell = null) {
     const map = await this.services.request('map', { optimizer });
     this.picked = null;
+    this.results.heat.pick(null);
     this.side.set(null);
     this.results.setMap(optimizer, map);
     const wanted = cell ?? map.heat.best;
@@ -162,6 +163,7 @@ export class CompareView {
     const { optimizer } = this.results;
     const cell = await this.services.request('cell', { optimizer, i, j });
     this.picked = [i, j];
+    this.results.heat.pick(this.picked);
     this.side.set(cell);
     this.services.touched();
   }
@@ -216,7 +218,7 @@ export class CompareView {
       if (!names.length) return false;
       const next = names[(names.indexOf(results.optimizer) + (event.key === ']' ? 1 : names.length - 1)) % names.length];
       this.attempt(() => this.show_(next));
-    } else if (event.key === 'O') this.attempt(() => this.open());
+    } else if (event.key.toLowerCase() === 'o') this.attempt(() => this.open());
     else if (event.key.startsWith('Arrow') && results.map) {
       const { heat } = results.map;
       const [i, j] = this.picked ?? heat.best ?? [0, 0];

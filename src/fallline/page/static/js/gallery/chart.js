@@ -29,7 +29,7 @@ export class Chart {
     /** What has been told, so that it is scrolled to once. @type {string | null} */
     this.told = null;
     this.number = h('p', { class: 'heading' });
-    this.title = h('h2', { class: 'patient-title' });
+    this.title = h('h2', { class: 'patient-title', tabindex: '-1' });
     this.story = h('p', { class: 'story' });
     this.facts = h('dl', { class: 'facts' });
     this.answers = h('ol', { class: 'answers' });
@@ -62,6 +62,8 @@ export class Chart {
     this.title.textContent = t(`gallery.title.${name}`);
     this.story.textContent = t(`gallery.story.${name}`);
     this.facts.replaceChildren(...(symptoms ? this.factsOf(symptoms) : []));
+    // Answers that have been given cannot be chosen any more: the keyboard goes on from the next patient.
+    const leaving = ill && this.answers.contains(document.activeElement);
     this.answers.replaceChildren(...answers.map((one, i) => {
       const kind = !ill ? '' : one === ill ? 'is-right' : one === answer ? 'is-wrong' : 'is-other';
       const mark = kind === 'is-right' ? '✓' : kind === 'is-wrong' ? '✗' : String(i + 1);
@@ -82,6 +84,7 @@ export class Chart {
     this.tryIt.element.hidden = !ill || !patient.link;
     if (patient.link) this.tryIt.label = patient.link.view === 'terrain' ? 'gallery.try.terrain' : 'gallery.try.network';
     this.next.element.classList.toggle('primary', Boolean(ill));
+    if (leaving) this.next.element.focus({ preventScroll: true });
   }
 
   /** @param {string} name @param {string} answer @param {string} ill */

@@ -1,6 +1,7 @@
 // @ts-check
 /** The gallery: ten sick runs on a wall; open one, look, guess, and hear the doctor. */
 import { Chart } from 'fallline/gallery/chart';
+import { heard } from 'fallline/gallery/heard';
 import { SHORTCUTS, pressed } from 'fallline/gallery/keys';
 import { shuffled } from 'fallline/gallery/parts';
 import { Score } from 'fallline/gallery/score';
@@ -110,33 +111,7 @@ export class GalleryView {
 
   /** @param {any} message */
   onText(message) {
-    const { services } = this;
-    if (message.type === 'error') {
-      services.fail(message.message);
-      return;
-    }
-    const { case: name } = message;
-    if (message.type === 'begun' && message.stage === 'train') this.stages[name] = 'training';
-    else if (message.type === 'trained') {
-      this.stages[name] = 'ready';
-      const patient = this.patients.find((one) => one.name === name);
-      if (patient) patient.thumb = message.thumb;
-    } else if (message.type === 'patient') {
-      this.symptoms[name] = message;
-      if (name === this.case) this.draw();
-    } else if (message.type === 'verdict') {
-      // An answer in the language of before comes too late.
-      if (message.lang !== services.language()) return;
-      this.verdicts[name] = message;
-      if (name === this.case && this.ill) {
-        this.bedside.tell(true, message);
-        services.announce(message.diagnosis.headline);
-      }
-    } else if (message.type === 'failed') {
-      this.stages[name] = 'failed';
-      services.fail(`${services.t('gallery.failed')} ${message.sentence}`);
-    }
-    if (name) this.wall.changed(name);
+    heard(this, message);
   }
 
   // What the user does.
@@ -226,6 +201,8 @@ export class GalleryView {
     this.score.clear();
     this.seed = 1 + Math.floor(Math.random() * 9999);
     this.wall.retranslate();
+    // The button goes with the score; the keyboard goes to the first card.
+    this.wall.cards[this.patients[0]?.name ?? '']?.focus();
     this.services.touched();
   }
 

@@ -4,6 +4,7 @@ import { h } from 'fallline/dom';
 import { Cursor } from 'fallline/maps/cursor';
 import { Drawn } from 'fallline/maps/drawn';
 import { fitted } from 'fallline/maps/ink';
+import { drawEnds, drawNames } from 'fallline/maps/margins';
 import { figure, percent } from 'fallline/maps/numbers';
 import { Ramp, solid } from 'fallline/maps/ramps';
 import { fill } from 'fallline/maps/table';
@@ -14,7 +15,7 @@ import { inkOn } from 'fallline/terrain/marks';
 /** @typedef {{classes: string[], counts: number[][]}} Data counts: a row a true class, a column a predicted one */
 
 /** The largest and the smallest cell that is worth a number, in pixels. */
-const LARGEST = 74;
+const LARGEST = 86;
 const NUMBERED = 17;
 
 const RIGHT = { dark: '#3fa7e8', light: '#1a6fb5' };
@@ -178,8 +179,8 @@ export class Confusion extends Drawn {
         pen.fillText(text, x + size / 2, y + size / 2 + 0.5);
       }
     }
-    this.names({ x0, y0, size, level, slanted, room: x0 - 29, reach });
-    if (ends) this.ends({ x0, y0, size });
+    drawNames(this, { x0, y0, size, level, slanted, room: x0 - 29, reach });
+    if (ends) drawEnds(this, { x0, y0, size });
     pen.font = ink.letters(11.5, 500);
     pen.fillStyle = ink.muted;
     pen.textAlign = 'center';
@@ -196,71 +197,6 @@ export class Confusion extends Drawn {
       pen.roundRect(x0 + cell[0] * size, y0 + cell[1] * size, size, size, Math.min(6, size / 7));
       pen.stroke();
     }
-  }
-
-  /** @param {{x0: number, y0: number, size: number, level: boolean, slanted: boolean, room: number, reach: number}} where */
-  names({ x0, y0, size, level, slanted, room, reach }) {
-    const { context: pen, ink, classes } = this;
-    const stride = Math.ceil(12 / size);
-    const pointed = this.cursor.cell;
-    classes.forEach((name, i) => {
-      if (i % stride && pointed?.[1] !== i) return;
-      pen.font = ink.letters(11, pointed?.[1] === i ? 600 : 400);
-      pen.fillStyle = pointed?.[1] === i ? ink.text : ink.muted;
-      pen.textAlign = 'right';
-      pen.fillText(fitted(pen, name, room), x0 - 7, y0 + (i + 0.5) * size);
-    });
-    classes.forEach((name, j) => {
-      if (j % stride && pointed?.[0] !== j) return;
-      const x = x0 + (j + 0.5) * size;
-      pen.font = ink.letters(11, pointed?.[0] === j ? 600 : 400);
-      pen.fillStyle = pointed?.[0] === j ? ink.text : ink.muted;
-      if (level) {
-        pen.textAlign = 'center';
-        pen.fillText(fitted(pen, name, size), x, y0 - 11);
-        return;
-      }
-      pen.save();
-      pen.translate(x + (slanted ? 2 : 0), y0 - 6);
-      pen.rotate(slanted ? -Math.PI / 4 : -Math.PI / 2);
-      pen.textAlign = 'left';
-      pen.fillText(fitted(pen, name, reach), 0, 0);
-      pen.restore();
-    });
-  }
-
-  /** Recall at the ends of the rows, precision under the columns, and how many are right of all. @param {{x0: number, y0: number, size: number}} where */
-  ends({ x0, y0, size }) {
-    const { context: pen, ink, classes, services, width } = this;
-    const count = classes.length;
-    const [right, under] = [x0 + count * size, y0 + count * size];
-    pen.font = ink.digits(10.5);
-    pen.fillStyle = ink.muted;
-    pen.textAlign = 'left';
-    if (size >= 12) {
-      classes.forEach((_, i) => pen.fillText(percent(this.share(i, i)), right + 7, y0 + (i + 0.5) * size));
-    }
-    pen.textAlign = 'center';
-    const digits = Math.min(10.5, (10.5 * (size - 4)) / pen.measureText('100%').width);
-    const below = digits >= 8.5;
-    if (below) {
-      pen.font = ink.digits(digits);
-      classes.forEach((_, j) => {
-        pen.fillText(percent(this.precision(j)).replace(/\s/, ''), x0 + (j + 0.5) * size, under + 12);
-      });
-    }
-    pen.font = ink.letters(10.5);
-    pen.textAlign = 'left';
-    if (size >= 12) pen.fillText(services.t('maps.confusion.recall'), right + 7, y0 - 11);
-    if (below) {
-      pen.textAlign = 'right';
-      pen.fillText(fitted(pen, services.t('maps.confusion.precision'), x0 - 10), x0 - 7, under + 12);
-    }
-    pen.fillStyle = ink.text;
-    pen.font = ink.letters(11, 600);
-    pen.textAlign = 'left';
-    const said = services.t('maps.confusion.right', { share: percent(this.right / this.all) });
-    pen.fillText(fitted(pen, said, width - right - 9), right + 7, under + 12);
   }
 
   /** @param {number} x @param {number} y @returns {[number, number] | null} */

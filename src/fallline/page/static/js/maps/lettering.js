@@ -27,10 +27,13 @@ export function drawContours(context, ink, { levels, columns, rows }, area, way)
     context.stroke();
   }
   if (!fine) return;
-  context.font = ink.digits(9.5, 500);
+  context.font = ink.digits(10, 600);
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  const taken = [...way];
+  // Words stand beside both ends of the way.
+  const ends = way.length ? [way[0], way[way.length - 1]] : [];
+  const words = ends.flatMap(([ex, ey]) => [-90, -60, -30, 30, 60, 90].map((aside) => [ex + aside, ey]));
+  const taken = [...way, ...words];
   for (const { lines, major, value } of levels) {
     const spot = major ? carrier(lines, x, y, area, taken) : null;
     if (!spot) continue;

@@ -10,7 +10,7 @@ import { drawChip, drawContours } from 'fallline/maps/lettering';
 import { figure, percent } from 'fallline/maps/numbers';
 import { between } from 'fallline/maps/raster';
 import { Ramp, solid } from 'fallline/maps/ramps';
-import { drawTrail } from 'fallline/maps/trail';
+import { drawTrail, placesOf } from 'fallline/maps/trail';
 import { hex } from 'fallline/palette';
 
 /** @typedef {import('fallline/maps/drawn').Given} Given */
@@ -38,7 +38,7 @@ const HARDLY = 0.05;
 const grounds = new WeakMap();
 
 export class Surface extends Drawn {
-  /** @param {HTMLElement} element @param {Given} services @param {{kind?: string}} [options] kind: shown at first */
+  /** @param {HTMLElement} element @param {Given} services @param {{kind?: string, about?: boolean}} [options] kind: shown at first; about: false if its sentence stands elsewhere */
   constructor(element, services, options = {}) {
     super(element, services, { kind: 'surface', empty: 'maps.surface.empty' });
     this.options = options;
@@ -95,7 +95,7 @@ export class Surface extends Drawn {
 
   resize() {
     super.resize();
-    this.about.hidden = !this.slice || this.root.clientHeight < ROOMY;
+    this.about.hidden = !this.slice || this.options.about === false || this.root.clientHeight < ROOMY;
   }
 
   retranslate() {
@@ -110,9 +110,9 @@ export class Surface extends Drawn {
       /** @type {HTMLElement} */ (button).hidden = !there[i];
     });
     this.tabs.element.hidden = there.filter(Boolean).length < 2;
-    this.about.hidden = !this.slice || this.root.clientHeight < ROOMY;
+    this.about.hidden = !this.slice || this.options.about === false || this.root.clientHeight < ROOMY;
     if (this.slice) {
-      const rows = figure(this.slice.rows, 9);
+      const rows = this.slice.rows.toLocaleString('en');
       this.about.textContent = this.services.t(`maps.surface.about.${this.kind}`, { rows });
     }
   }
@@ -174,9 +174,13 @@ export class Surface extends Drawn {
     const x = new Scale(...limits([slice.x[0], slice.x[slice.x.length - 1]], { room: 0 }));
     const y = new Scale(...limits([slice.y[0], slice.y[slice.y.length - 1]], { room: 0 }));
     const bar = width >= 300;
-    const left = roomFor(pen, ink, y, height) + 26;
     const right = width - (bar ? 66 : 10);
-    const [wide, tall] = this.shaped(right - left, height - 46, (x.high - x.low) / (y.high - y.low));
+    const aspect = (x.high - x.low) / (y.high - y.low);
+    // A lower map may have finer numbers at its side, which take more room.
+    let left = roomFor(pen, ink, y, height) + 26;
+    const [, lower] = this.shaped(right - left, height - 46, aspect);
+    left = Math.max(left, roomFor(pen, ink, y, lower) + 26);
+    const [wide, tall] = this.shaped(right - left, height - 46, aspect);
     const shift = Math.max(0, (right - left - wide) / 2);
     this.area = [left + shift, 8, left + shift + wide, 8 + tall];
     if (wide < 20 || tall < 20) return;
@@ -186,7 +190,7 @@ export class Surface extends Drawn {
     pen.clip();
     pen.imageSmoothingQuality = 'high';
     pen.drawImage(this.relief(slice, ground, wide, tall), this.area[0], this.area[1], wide, tall);
-    const places = this.places(slice, x, y);
+    const places = placesOf(slice.path, x, y, this.area);
     const way = places.flatMap((place) => (place ? [place] : []));
     drawContours(pen, ink, ground.contours(), this.area, way);
     const roomy = wide > 170 && tall > 120;
@@ -222,7 +226,7 @@ export class Surface extends Drawn {
 
   /** The size of the map: both directions alike where that leaves it in shape. @param {number} wide @param {number} tall @param {number} aspect */
   shaped(wide, tall, aspect) {
-    const wanted = aspect > 0.55 && aspect < 1.8 ? aspect : Math.max(0.8, Math.min(1.5, wide / tall));
+    const wanted = aspect > 0.55 && aspect < 1.8 ? aspect : Math.max(0.8, Math.min(1.9, wide / tall));
     return wide / tall > wanted ? [Math.round(tall * wanted), tall] : [wide, Math.round(wide / wanted)];
   }
 
@@ -237,24 +241,6 @@ export class Surface extends Drawn {
       this.made = { key, slice, canvas: ground.picture(wide * share, tall * share, look) };
     }
     return this.made.canvas;
-  }
-
-  /** The path in pixels. @param {Slice} slice @param {Scale} x @param {Scale} y @returns {(number[] | null)[]} */
-  places(slice, x, y) {
-    const [left, top, right, bottom] = this.area;
-    // Canvases lose lines that go on for millions of pixels.
-    const held = (/** @type {number} */ share) => Math.max(-8, Math.min(9, share));
-    const place = (/** @type {number} */ px, /** @type {number} */ py) => [
-      left + held(x.share(px)) * (right - left),
-      bottom - held(y.share(py)) * (bottom - top),
-    ];
-    const { path } = slice;
-    // A slice without a path still has the end of the run in its middle.
-    if (!path?.x.length) return [place(0, 0)];
-    return path.x.map((px, i) => {
-      const py = path.y[i];
-      return px === null || py === null ? null : place(px, py);
-    });
   }
 
   look() {

@@ -1,14 +1,36 @@
 // @ts-check
 /** The way of a descent over a map: from pale to bright, a ring where it starts, a dot where it ends. */
 import { lut } from 'fallline/palette';
-import { haloed } from 'fallline/maps/ink';
 
 /** @typedef {import('fallline/maps/ink').Ink} Ink */
 
 const STOPS = ['#fff4dc', '#ffc56b', '#ff7a3d', '#ff4326'];
 const CASING = '#05080ea6';
+/** Words stand on it, as light ground would not carry them. */
+const PLATE = '#070b13a8';
 /** Of a path with fewer places each is a dot. */
 const DOTTED = 70;
+
+/**
+ * A path in pixels; a slice without one still has the end of the run in its middle.
+ * @param {{x: (number | null)[], y: (number | null)[]} | null} path
+ * @param {import('fallline/maps/axes').Scale} x @param {import('fallline/maps/axes').Scale} y
+ * @param {import('fallline/maps/axes').Area} area
+ * @returns {(number[] | null)[]}
+ */
+export function placesOf(path, x, y, [left, top, right, bottom]) {
+  // Canvases lose lines that go on for millions of pixels.
+  const held = (/** @type {number} */ share) => Math.max(-8, Math.min(9, share));
+  const place = (/** @type {number} */ px, /** @type {number} */ py) => [
+    left + held(x.share(px)) * (right - left),
+    bottom - held(y.share(py)) * (bottom - top),
+  ];
+  if (!path?.x.length) return [place(0, 0)];
+  return path.x.map((px, i) => {
+    const py = path.y[i];
+    return px === null || py === null ? null : place(px, py);
+  });
+}
 
 /**
  * @param {CanvasRenderingContext2D} context @param {Ink} ink
@@ -84,11 +106,19 @@ function ring(context, [x, y], radius, colour, width) {
  */
 function label(context, text, [x, y], { shift, after, aside, area: [left, top, right, bottom] }) {
   if (!text || x < left || x > right || y < top || y > bottom) return;
-  const room = context.measureText(text).width + 15;
+  const wide = context.measureText(text).width + 12;
+  const room = wide + 13;
   const rightwards = after ? x + room < right : x - room < left;
-  context.textAlign = rightwards ? 'left' : 'right';
-  // On the other side than wished it would cover the other end, were it not on another line.
-  const lines = shift || (rightwards === after ? 0 : aside);
-  const down = Math.min(bottom - 10, Math.max(top + 10, y + 17 * lines));
-  haloed(context, text, x + (rightwards ? 12 : -12), down, { colour: '#ffffff', halo: '#05080eb0', width: 3.2 });
+  // On the other side than wished it would cover the other end: then at the edge, on another line.
+  const crowded = !shift && aside !== 0 && rightwards !== after;
+  const beside = rightwards ? x + 11 : x - 11 - wide;
+  const from = crowded ? (after ? right - 5 - wide : left + 5) : beside;
+  const down = Math.min(bottom - 13, Math.max(top + 13, y + 20 * (crowded ? aside : shift)));
+  context.fillStyle = PLATE;
+  context.beginPath();
+  context.roundRect(from, down - 9.5, wide, 19, 5);
+  context.fill();
+  context.fillStyle = '#ffffff';
+  context.textAlign = 'left';
+  context.fillText(text, from + 6, down + 0.5);
 }

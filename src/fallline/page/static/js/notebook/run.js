@@ -31,6 +31,10 @@ const TABS = [
 
 /** A report has room for all slices of the loss surface, a notebook has tabs for them. @type {import('fallline/report/figures').Figure} */
 const SURFACES = { kind: Surface, data: (card) => card.surfaces };
+/** And says here alone how the run ended. @type {import('fallline/report/figures').Figure} */
+const SUMMARY = { ...FIGURES.summary, options: undefined };
+/** @type {Record<string, import('fallline/report/figures').Figure>} */
+const OWN = { surface: SURFACES, summary: SUMMARY };
 
 /** @param {import('fallline/notebook/room').Model} model @param {HTMLElement} el */
 export function mount(model, el) {
@@ -117,7 +121,7 @@ class Shown {
     if (this.panels[name]) {
       return;
     }
-    const figure = name === 'surface' ? SURFACES : FIGURES[name];
+    const figure = OWN[name] ?? FIGURES[name];
     const panel = new figure.kind(/** @type {HTMLElement} */ (box), this.services, figure.options?.(this.services));
     panel.set(figure.data(this.card, this.services));
     this.panels[name] = panel;

@@ -18,8 +18,8 @@ export function ending({ t, language }, { stop, trained = {} }) {
   if (!stop) return '';
   const steps = count(trained.steps);
   if (!known(trained.batch_size)) {
-    const own = language() === 'en' || !OF_FUNCTION.includes(stop.reason);
-    return own && stop.sentence ? stop.sentence : t(`panels.stop.function.${stop.reason}`, { steps });
+    if (!OF_FUNCTION.includes(stop.reason) || (language() === 'en' && stop.sentence)) return stop.sentence;
+    return t(`panels.stop.function.${stop.reason}`, { steps });
   }
   if (!REASONS.includes(stop.reason)) return stop.sentence;
   return t(`panels.stop.${stop.reason}`, { epochs: brief(trained.epochs), steps });

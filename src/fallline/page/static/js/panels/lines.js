@@ -1,12 +1,11 @@
 // @ts-check
 /** Lines over steps or rates: a legend that reads the values out, limits that suit them, zoom by dragging. */
 import uPlot from 'uplot';
-import { button } from 'fallline/controls';
 import { h } from 'fallline/dom';
 import { Panel } from 'fallline/panels/base';
 import { colourOf, dashOf } from 'fallline/panels/colours';
 import { brief, count, few } from 'fallline/panels/format';
-import { Legend } from 'fallline/panels/legend';
+import { headOf } from 'fallline/panels/linehead';
 import { chartOf, columnsOf } from 'fallline/panels/linechart';
 import { described, extent, known, limits, nearest, rowsOf, spansDecades } from 'fallline/panels/reading';
 
@@ -65,41 +64,12 @@ export class Lines extends Panel {
     this.zoom = null;
     /** Where one points, or null. @type {number | null} */
     this.at = null;
-    this.legend = new Legend({
-      toggle: (index) => this.toggle(index),
-      point: (index) => this.point(index),
-    });
-    this.place = h('span', { class: 'place number' });
-    const given = /** @type {any} */ ({ touched: () => {}, ...services });
-    this.whole = button(given, {
-      t: 'panels.whole',
-      label: 'panels.wholeAbout',
-      class: 'tiny',
-      onclick: () => this.setZoom(null),
-    });
-    this.logButton = button(given, {
-      t: 'panels.log',
-      label: 'panels.logAbout',
-      pressed: false,
-      class: 'tiny',
-      onclick: () => {
-        this.wished = !this.log;
-        this.render();
-      },
-    });
-    this.head = h(
-      'div',
-      { class: 'lines-head' },
-      this.legend.element,
-      h(
-        'div',
-        { class: 'lines-tools' },
-        this.place,
-        ...(options.tools ?? []),
-        this.whole.element,
-        this.logButton.element,
-      ),
-    );
+    const { legend, place, whole, logButton, head } = headOf(this);
+    this.legend = legend;
+    this.place = place;
+    this.whole = whole;
+    this.logButton = logButton;
+    this.head = head;
     this.box = h('div', { class: 'lines-box', role: 'img', tabindex: '0' });
     this.box.addEventListener('keydown', (event) => this.key(event));
     this.box.addEventListener('blur', () => this.look(null));
@@ -250,6 +220,12 @@ export class Lines extends Panel {
     const lines = this.data?.lines ?? [];
     const values = this.legend.entries.map(({ value }, i) => `${lines[i].name} ${value.textContent}`);
     return [this.place.textContent, ...values].join(', ');
+  }
+
+  /** Another upright axis than there is. */
+  swap() {
+    this.wished = !this.log;
+    this.render();
   }
 
   /** @param {[number, number] | null} limits_ */

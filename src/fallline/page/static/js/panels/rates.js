@@ -4,10 +4,13 @@ import { Panel } from 'fallline/panels/base';
 import { colourOf } from 'fallline/panels/colours';
 import { brief } from 'fallline/panels/format';
 import { Lines } from 'fallline/panels/lines';
-import { known, nearest } from 'fallline/panels/reading';
+import { extent, known, nearest } from 'fallline/panels/reading';
 
 /** @typedef {import('fallline/panels/reading').Values} Values */
 /** @typedef {{learning_rates: number[], losses: Values, chosen: number | null, smooth?: Values | null}} RangeData */
+
+/** Losses this many times apart want a logarithmic axis. */
+const LIKE = 4;
 
 /** @extends {Panel<RangeData, {}>} */
 export class RangeTest extends Panel {
@@ -37,8 +40,11 @@ export class RangeTest extends Panel {
     const at = known(chosen) ? nearest(rows, chosen) : -1;
     const near = at >= 0 && known(chosen) && chosen >= x[0] && chosen <= x[x.length - 1];
     const name = services.t('panels.chosen', { rate: brief(chosen, 3) });
+    // What falls by half is easily seen; beside what shoots up to a hundred it is not, but in logarithms.
+    const { low, high } = extent([rows], null);
     this.lines.set({
       lines,
+      log: low > 0 && high > LIKE * low,
       logX: true,
       xKey: 'panels.rate',
       yKey: 'panels.loss',

@@ -29,6 +29,8 @@ const METRICS = [
   'log_loss',
 ];
 const BASELINES = ['constant', 'mean', 'majority', 'linear', 'closed_form'];
+/** What a constant prediction is, by the task. @type {Record<string, string>} */
+const CONSTANTS = { regression: 'mean', classification: 'majority' };
 const PLACES = ['test', 'validation', 'training', 'function'];
 /** A bar this many times longer than the run's own is cut. */
 const CUT = 6;
@@ -41,8 +43,21 @@ export const metricName = ({ t }, metric) =>
 export const higherIsBetter = (metric) => HIGHER.includes(metric);
 
 /**
+ * A result as it is read: an accuracy in per cent, R² with four decimals.
+ * @param {string} metric @param {number | null | undefined} value
+ */
+export function scored(metric, value) {
+  if (!known(value)) return few(value);
+  if (metric.endsWith('accuracy')) {
+    const places = value === 0 || value === 1 ? 0 : value > 0.995 ? 2 : 1;
+    return `${(100 * value).toFixed(places)}\u202f%`;
+  }
+  return metric === 'r2' && Math.abs(value) < 10 ? value.toFixed(4).replace('-', '−') : few(value);
+}
+
+/**
  * @param {Given} services
- * @param {{result?: Measured | null, baselines?: {name: string, value: number | null}[]}} card
+ * @param {{trained?: Record<string, any>, result?: Measured | null, baselines?: {name: string, value: number | null}[]}} card
  * @returns {(HTMLElement | null)[]}
  */
 export function result(services, card) {
@@ -55,7 +70,7 @@ export function result(services, card) {
   const higher = higherIsBetter(metric);
   const baselines = [...(card.baselines ?? [])];
   if (!baselines.length && known(measured.baseline))
-    baselines.push({ name: 'constant', value: measured.baseline });
+    baselines.push({ name: CONSTANTS[card.trained?.task] ?? 'constant', value: measured.baseline });
   /** @type {Bar[]} */
   const bars = [
     { name: t('panels.thisRun'), value, own: true },
@@ -70,8 +85,8 @@ export function result(services, card) {
   const where = PLACES.includes(place) ? t(`panels.on.${place}`) : '';
   return [
     h('p', { class: 'result-name' }, metricName(services, metric), where ? h('span', {}, ` ${where}`) : null),
-    h('p', { class: 'result-value number' }, few(value)),
-    bars.length > 1 ? h('div', { class: 'bars-of' }, ...drawn(bars, higher)) : null,
+    h('p', { class: 'result-value number' }, scored(metric, value)),
+    bars.length > 1 ? h('div', { class: 'bars-of' }, ...drawn(bars, metric)) : null,
     h('p', { class: 'panel-foot' }, better),
     others.length
       ? h(
@@ -82,7 +97,7 @@ export function result(services, card) {
               'div',
               {},
               h('dt', {}, metricName(services, one.name)),
-              h('dd', { class: 'number' }, few(one.value)),
+              h('dd', { class: 'number' }, scored(one.name, one.value)),
             ),
           ),
         )
@@ -90,8 +105,9 @@ export function result(services, card) {
   ];
 }
 
-/** @param {Bar[]} bars @param {boolean} higher */
-function drawn(bars, higher) {
+/** @param {Bar[]} bars @param {string} metric */
+function drawn(bars, metric) {
+  const higher = higherIsBetter(metric);
   const values = bars.map(({ value }) => /** @type {number} */ (value));
   const own = Math.abs(values[0]) || Infinity;
   const limit = higher ? 1 : Math.min(Math.max(...values.map(Math.abs)), CUT * own);
@@ -112,7 +128,7 @@ function drawn(bars, higher) {
       { class: mine ? 'result-bar own' : 'result-bar' },
       h('span', { class: 'result-bar-name', title: name }, name),
       track,
-      h('b', { class: 'number' }, few(v)),
+      h('b', { class: 'number' }, scored(metric, v)),
     );
   });
 }

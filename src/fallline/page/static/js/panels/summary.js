@@ -27,9 +27,11 @@ const KINDS = { numbers: 'numbers', texts: 'texts', dates: 'dates', 'times of da
 /** Columns and classes that are named without being asked. */
 const FEW = 12;
 
-/** @extends {Panel<Card, {}>} */
+/** @typedef {{short?: boolean}} SummaryOptions short: how and when it ended is said elsewhere */
+
+/** @extends {Panel<Card, SummaryOptions>} */
 export class Summary extends Panel {
-  /** @param {HTMLElement} element @param {import('fallline/panels/base').Given} services @param {{}} [options] */
+  /** @param {HTMLElement} element @param {import('fallline/panels/base').Given} services @param {SummaryOptions} [options] */
   constructor(element, services, options = {}) {
     super(element, services, options);
     this.emptyKey = 'panels.noSummary';
@@ -64,6 +66,7 @@ export class Summary extends Panel {
   facts(card) {
     const { t } = this.services;
     const { trained, status } = card;
+    const { short = false } = this.options;
     const joined = (/** @type {any[]} */ ...parts) => parts.filter(Boolean).join(' · ');
     const { rows = {}, optimizer = {} } = trained;
     const counted = ['training', 'validation', 'test']
@@ -85,7 +88,7 @@ export class Summary extends Panel {
     return [
       [
         t('panels.status'),
-        status && status !== 'finished'
+        !short && status && status !== 'finished'
           ? STATES.includes(status)
             ? t(`panels.status.${status}`)
             : status
@@ -123,10 +126,13 @@ export class Summary extends Panel {
       ],
       [t('panels.batchSize'), known(trained.batch_size) && count(trained.batch_size)],
       [t('panels.length'), amount],
-      [t('panels.stopped'), ending(this.services, card)],
-      [t('panels.bestEpochName'), card.best_epoch && trained.batch_size ? count(card.best_epoch) : null],
+      [t('panels.stopped'), short ? null : ending(this.services, card)],
+      [
+        t('panels.bestEpochName'),
+        !short && card.best_epoch && trained.batch_size ? count(card.best_epoch) : null,
+      ],
       [t('panels.seedAndPrecision'), joined(known(trained.seed) && String(trained.seed), trained.precision)],
-      [t('panels.time'), known(trained.seconds) && trained.seconds > 0 ? duration(trained.seconds) : null],
+      [t('panels.time'), !short && known(trained.seconds) && trained.seconds > 0 ? duration(trained.seconds) : null],
     ];
   }
 

@@ -39,12 +39,12 @@ const lines = (card, services, fields) => fields.map(([field, key]) => (
 const slice = (kind) => ({
   kind: Surface,
   data: (card) => card.surfaces.filter((/** @type {any} */ one) => one.kind === kind),
-  options: () => ({ kind }),
+  options: () => ({ kind, about: false }),
 });
 
 /** @type {Record<string, Figure>} */
 export const FIGURES = {
-  summary: { kind: Summary, data: (card) => card },
+  summary: { kind: Summary, data: (card) => card, options: () => ({ short: true }) },
   findings: { kind: Findings, data: (card, { language }) => doctor(card, language()), options: () => ({ oncopy: copy }) },
   losses: {
     kind: Losses,
@@ -67,7 +67,7 @@ export const FIGURES = {
   confusion: {
     kind: Confusion,
     data: (card) => card.instruments.confusion,
-    height: (card) => Math.min(600, 104 + 70 * Math.min(4, card.instruments.confusion.classes.length)
+    height: (card) => Math.min(600, 104 + 84 * Math.min(4, card.instruments.confusion.classes.length)
       + 26 * Math.max(0, card.instruments.confusion.classes.length - 4)),
   },
   residuals: { kind: Residuals, data: (card) => card.instruments.residuals },

@@ -32,7 +32,7 @@ def studio(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A table whose columns can be fitted: a file, or a bundled set.",
+            help="A table to train on: a file, or a bundled set.",
             show_default=False,
         ),
     ] = None,

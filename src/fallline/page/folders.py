@@ -40,11 +40,7 @@ def facts_of(folder: RunFolder) -> dict[str, Any]:
     Raises:
         FalllineError: if there is no run, or one that cannot be read.
     """
-    try:
-        facts = folder.facts()
-    except (ValueError, RecursionError):
-        # Nested without end, or with letters that no file can hold.
-        facts = {}
+    facts = folder.facts()
     config: Any = facts.get("config")
     result: Any = facts.get("result")
     if result is None and facts.get("status") != "finished":

@@ -126,11 +126,11 @@ def require_seal(facts: dict[str, Any], path: Path) -> None:
     """
     rest = {name: value for name, value in facts.items() if name != "digest"}
     try:
-        own = digest(to_json(rest))
+        changed = facts.get("digest") != digest(to_json(rest))
     except (ValueError, RecursionError):
-        # What nobody wrote here: text that is no text, lists without end.
-        own = None
-    if facts.get("digest") != own:
+        # Nobody wrote this here: letters that no file can hold, lists without end.
+        changed = True
+    if changed:
         raise damaged(path, "its content is not what was written")
 
 

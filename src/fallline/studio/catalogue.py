@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from fallline.studio.view import GIVEN
+
 if TYPE_CHECKING:
     from fallline.studio.view import Given
 
@@ -71,7 +73,7 @@ def catalogue(given: Given) -> dict[str, Any]:
 
     tables = [{"name": name, "title": name} for name in BUNDLED]
     if given.table is not None and given.table.name not in BUNDLED:
-        tables.insert(0, {"name": str(given.table), "title": given.table.name})
+        tables.insert(0, {"name": GIVEN, "title": given.table.name})
     return {
         "version": __version__,
         "terrains": [
@@ -85,5 +87,5 @@ def catalogue(given: Given) -> dict[str, Any]:
             )
         ],
         "tables": tables,
-        "table": None if given.table is None else str(given.table),
+        "table": None if given.table is None else GIVEN,
     }

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from fallline.studio.message import Message
 
 
+GIVEN = "given"
+"""The name by which the page asks for the user's own table."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Given:
     """What the studio was started with.

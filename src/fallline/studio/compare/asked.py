@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fallline.data.datasets import BUNDLED
 from fallline.errors import FalllineError, nearest
 from fallline.jobs.compare import CompareConfig
+from fallline.studio.view import GIVEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,6 @@ SECONDS: dict[str, tuple[str, ...]] = {
 
 MOST_RUNS = 6_000
 MOST_SEEDS, MOST_RATES, MOST_UNITS = 50, 60, 4_096
-GIVEN = "given"
-"""The name by which the page may ask for the user's own table."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from fallline.data.datasets import BUNDLED
 from fallline.data.kinds import number, sort_of
 from fallline.errors import FalllineError, lookup, nearest
+from fallline.studio.view import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,6 @@ LARGEST = 1e30
 
 WINDOW = (-3.0, 3.0, -3.0, 3.0)
 """Where points are painted: x from, to, y from, to."""
-
-GIVEN = "given"
-"""The name by which the page asks for the user's own table."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fallline.data.target import infer_task
 from fallline.errors import FalllineError, nearest
 from fallline.jobs import fit
 from fallline.studio.network.made import MADE, table
+from fallline.studio.view import GIVEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from fallline.jobs.config import FitConfig
     from fallline.studio.network.asked import Asked
 
-GIVEN = "given"
-"""The name by which the page asks for the user's own table."""
-
 MOST_COLUMNS = 500
 """Columns that are listed for a page; a table may have more."""
 
@@ -34,8 +32,10 @@ _MOST_CLASSES = 100
 
 
 def listing(given: Path | None) -> list[dict[str, str]]:
-    """The tables to choose from: ``name``, ``title``, ``kind``."""
-    own = [] if given is None or given.name in BUNDLED else [_entry(GIVEN, given.name, "given")]
+    """The tables to choose from: ``name``, ``title``, ``kind``; the user's own with its ``path``."""
+    own: list[dict[str, str]] = []
+    if given is not None and given.name not in BUNDLED:
+        own = [{**_entry(GIVEN, given.name, "given"), "path": str(given)}]
     made = [_entry(name, name, "made") for name in MADE]
     return [*own, *made, *(_entry(name, name, "bundled") for name in BUNDLED)]
 

@@ -42,6 +42,8 @@ const LOGARITHMIC = {
     /** @type {number} */ high,
   ) => logarithmic(low, high),
   filter: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits,
+  // Else uPlot looks for a distance between two numbers, and finds none where they span more than its list.
+  incrs: [1e300],
 };
 
 /** @param {any} _ @param {string[] | null} texts */

@@ -33,6 +33,7 @@ export async function start() {
   await speak(typeof given.lang === 'string' ? given.lang : stored('language') ?? preferred());
   const shell = new Shell(given);
   shell.connect();
+  shell.busy();
 }
 
 /** @param {string} name @returns {string | null} */
@@ -140,6 +141,7 @@ class Shell {
     if (message.view === 'session' && message.type === 'hello') {
       this.catalogue = message;
       this.online = true;
+      this.busy();
       this.veil?.remove();
       this.tell();
       for (const view of Object.values(this.views)) {
@@ -150,6 +152,7 @@ class Shell {
     const waiting = this.waiting.get(message.id);
     if (waiting && ['answer', 'error'].includes(message.type)) {
       this.waiting.delete(message.id);
+      this.busy();
       if (message.type === 'answer') {
         waiting.resolve(message);
       } else {
@@ -174,6 +177,7 @@ class Shell {
       }
       const id = (this.requests += 1);
       this.waiting.set(id, { resolve, reject });
+      this.busy();
       this.socket?.send({ ...fields, view, type, id });
     });
   }
@@ -185,6 +189,8 @@ class Shell {
       reject(new Error(t('app.offline')));
     }
     this.waiting.clear();
+    this.lost = true;
+    this.busy();
     this.veil?.remove();
     const full = code === 1013;
     this.veil = h('div', { class: 'veil', role: 'alertdialog', 'aria-modal': 'true' }, h('div', {},
@@ -221,7 +227,8 @@ class Shell {
         this.shortcuts[name] = Kind.shortcuts?.() ?? [];
         this.views[name] ??= new Kind(this.roots[name], this.servicesOf(name));
       } catch (error) {
-        this.notice(t('app.broken', { reason: error instanceof Error ? error.message : String(error) }));
+        const values = { reason: error instanceof Error ? error.message : String(error) };
+        this.roots[name].replaceChildren(h('p', { class: 'broken', role: 'alert', t: 'app.broken', values }));
         throw error;
       }
     }
@@ -238,6 +245,27 @@ class Shell {
     }
     if (!first) {
       this.touched();
+    }
+  }
+
+  /** Something is asked for and has not come yet: said after a moment, so that what is quick does not flicker. */
+  busy() {
+    clearTimeout(this.patience);
+    const starting = !this.online && !this.lost;
+    const busy = starting || this.waiting.size > 0;
+    const tell = () => {
+      document.body.classList.toggle('busy', busy);
+      document.getElementById('views')?.setAttribute('aria-busy', String(busy));
+      this.starting?.remove();
+      this.starting = starting ? h('p', { class: 'starting', role: 'status', t: 'app.starting' }) : null;
+      if (this.starting) {
+        document.getElementById('views')?.append(this.starting);
+      }
+    };
+    if (busy) {
+      this.patience = setTimeout(tell, 350);
+    } else {
+      tell();
     }
   }
 

@@ -102,11 +102,11 @@ export class Setup {
     if (!catalogue) return;
     const tables = catalogue.tables;
     this.data.offer(tables.map(({ name, title }) => ({ value: name, text: title })));
-    if (!tables.some(({ name }) => name === this.settings.data)) {
+    this.settings.data ||= catalogue.table ?? 'diabetes';
+    const { data } = this.settings;
+    if (!tables.some(({ name }) => name === data)) {
       // A link may name a table that this studio was not started with: asked for it, the server says so.
-      const known = this.settings.data === 'given' ? catalogue.table : null;
-      if (known) this.settings.data = known;
-      else this.data.offer([...tables.map(({ name, title }) => ({ value: name, text: title })), { value: this.settings.data, text: this.settings.data }]);
+      this.data.offer([...tables.map(({ name, title }) => ({ value: name, text: title })), { value: data, text: data }]);
     }
     this.optimizers.replaceChildren(...catalogue.optimizers.map(({ name, title }) => {
       const box = h('input', { type: 'checkbox', value: name });

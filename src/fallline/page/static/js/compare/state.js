@@ -29,7 +29,7 @@ export const UNITS = ['auto', 'epochs', 'steps'];
 
 /** @type {Settings} */
 export const DEFAULTS = {
-  data: 'diabetes',
+  data: '',
   target: null,
   model: 'network',
   hidden: [32],

@@ -1,6 +1,7 @@
 // @ts-check
 /** What stands over the losses: what is trained on what, how far it is, what it has come to. */
 import { h, say } from 'fallline/dom';
+import { ending } from 'fallline/panels/ending';
 import { brief, count, duration, few, percent } from 'fallline/panels/format';
 
 /** @typedef {import('fallline/services').Services} Services */
@@ -71,7 +72,7 @@ export class Head {
     this.state.className = failed ? 'run-state bad' : 'run-state';
     const parts = [];
     if (entry.result) parts.push(this.resultText(entry.result));
-    if (entry.sentence) parts.push(entry.sentence);
+    if (entry.sentence) parts.push(this.ended(entry));
     else if (live) {
       if (entry.phase !== 'running') parts.push(t(`network.phase.${entry.phase}`));
     } else parts.push(t('network.phase.paused'));
@@ -82,6 +83,11 @@ export class Head {
     }
     this.mark = text;
     this.state.hidden = !text;
+  }
+
+  /** How it ended, in the page's language. @param {Entry} entry */
+  ended({ reason, sentence, trained }) {
+    return reason && sentence ? ending(this.services, { trained: trained ?? {}, stop: { reason, sentence } }) : sentence ?? '';
   }
 
   /** @param {Record<string, any>} result */

@@ -53,7 +53,7 @@ export class Side {
       note.removeAttribute('data-t');
       note.textContent = '';
     }
-    this.findings.set(diagnosis);
+    this.findings.set(diagnosis && { ...diagnosis, provisional: examining });
   }
 
   /** The first finding that there is a fix for. */

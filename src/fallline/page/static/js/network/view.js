@@ -77,7 +77,7 @@ export class NetworkView {
       setup.tables = tables;
       setup.settings.data ??= first;
       // A saved run names its table by its path, which is the user's own here.
-      if (setup.settings.data === services.catalogue?.table && tables[0].kind === 'given') setup.settings.data = tables[0].name;
+      if (tables[0].path && setup.settings.data === tables[0].path) setup.settings.data = tables[0].name;
       setup.show(setup.settings);
       this.openTable();
       const { run, advance } = this.wish;

@@ -22,7 +22,8 @@ import { known } from 'fallline/panels/reading';
  * @property {string | null} [command]
  * @property {Proof | null} [proven]
  */
-/** @typedef {{healthy: boolean, headline?: string, findings: Finding[], withdrawn?: Finding[], measured?: boolean, seconds?: number}} Diagnosis */
+/** @typedef {{healthy: boolean, headline?: string, findings: Finding[], withdrawn?: Finding[], measured?: boolean, seconds?: number,
+ *   provisional?: boolean}} Diagnosis `provisional`: more is being measured, and the fix may change */
 /** @typedef {{onapply?: (finding: Finding) => void, oncopy?: (command: string) => void}} FindingsOptions */
 
 const QUANTITIES = [
@@ -152,6 +153,7 @@ export class Findings extends Panel {
             {
               type: 'button',
               class: 'button primary',
+              disabled: Boolean(this.data?.provisional),
               'data-of': `apply ${finding.name}`,
               onclick: () => onapply(finding),
             },

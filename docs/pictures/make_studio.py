@@ -31,21 +31,41 @@ VIEWS = {
         "test.checked && !test.busy",
     ),
     "network": (
-        {"data": "rings", "hidden": "16", "epochs": 120, "advance": 120, "learning_rate": 0.02},
-        "test.advanced === 120 && test.seen > 0 && !test.examining",
+        {
+            "data": "spirals",
+            "hidden": "32, 16",
+            "epochs": 200,
+            "advance": 200,
+            "learning_rate": 0.02,
+            "batch_size": 64,
+        },
+        "test.phase === 'ended' && test.seen > 0 && !test.examining",
     ),
     "compare": (
-        {"data": "diabetes", "optimizers": ["sgd", "momentum", "adam"], "go": True},
-        "test.runs > 0 && !test.running",
+        {
+            "optimizers": ["sgd", "momentum", "nesterov", "adam"],
+            "low": 0.001,
+            "high": 1,
+            "count": 9,
+            "budget": 30,
+            "seeds": 5,
+            "data": "diabetes",
+            "go": True,
+            "map": "momentum",
+        },
+        "test.cell && !test.running",
     ),
-    "runs": ({"run": "digits-network"}, "test.cards.includes('digits-network')"),
-    "gallery": ({}, "test.trained.length === 10"),
+    "runs": ({"run": "digits-momentum"}, "test.cards.length === 1 && test.steps > 0"),
+    "gallery": ({"case": "plunge", "answer": "unscaled-inputs", "seed": 3}, "test.verdict"),
 }
 FITS = (
+    "iris --model linear --out runs/iris-linear",
     "diabetes --model linear --out runs/diabetes-linear",
-    "wine --model mlp --hidden 16 --epochs 60 --out runs/wine-network",
-    "iris --model linear --optimizer sgd --lr 0.1 --out runs/iris-by-hand",
-    "digits --model mlp --hidden 64 --epochs 30 --out runs/digits-network",
+    "digits --model mlp --hidden 64 --optimizer sgd --lr 30 --schedule constant --batch-size 32 --epochs 10 "
+    "--out runs/digits-sgd-30",
+    "digits --model mlp --hidden 64 --lr 0.003 --batch-size 64 --epochs 25 --out runs/digits-adam",
+    "digits --model mlp --hidden 64 --optimizer momentum --lr 0.05 --batch-size 32 --epochs 25 "
+    "--out runs/digits-momentum",
 )
 """What the runs view is to show."""
 
@@ -90,7 +110,7 @@ def main() -> None:
 def ready(page: Page, view: str, condition: str) -> None:
     """Wait until the view stands still."""
     script = f"(() => {{ const test = window.fallline?.views?.{view}?.test; return test && {condition}; }})()"
-    end = time.monotonic() + 240
+    end = time.monotonic() + 120
     while not page.evaluate(script) and time.monotonic() < end:
         time.sleep(0.25)
     time.sleep(2)

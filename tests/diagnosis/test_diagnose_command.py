@@ -14,10 +14,11 @@ import fallline
 from fallline.cli import diagnose as command
 from fallline.cli.main import main
 from fallline.diagnosis.case import Case, RunCase
+from fallline.diagnosis.doctor import examine
 from fallline.diagnosis.words import zh
 from fallline.errors import FalllineError
 from fallline.jobs.config import FitConfig
-from fallline.jobs.diagnose import case_of, examine, rows_of
+from fallline.jobs.diagnose import case_of, rows_of
 from fallline.jobs.table_case import TableCase, column_of, command_of
 from fallline.models import Linear
 from fallline.store.folder import RunFolder

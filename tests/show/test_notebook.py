@@ -151,10 +151,20 @@ def test_the_standings_are_those_of_the_balls(race):
     assert (standings[:, 0, 2] == 0).all()
 
 
-def test_a_ball_that_is_lost_counts_as_worst_and_is_not_sent_as_a_number():
-    ways = np.array([[[0.0, 0.0], [1.0, 1.0]], [[0.5, 0.5], [np.nan, np.inf]]])
-    numbers = np.frombuffer(gzip.decompress(squeeze.places(HIMMELBLAU, ways)), np.uint8)
-    assert len(numbers) == 2 * ways.size
+def test_places_come_back_and_a_ball_that_is_lost_has_none():
+    ways = np.array([[[0.0, 0.0], [1.0, 1.0]], [[0.5, -2.5], [np.nan, np.inf]]])
+    low, high = np.frombuffer(gzip.decompress(squeeze.places(HIMMELBLAU, ways)), np.uint8).reshape(
+        2, -1
+    )
+    folded = low.astype(np.uint16) | (high.astype(np.uint16) << 8)
+    steps = (folded >> 1) ^ (0 - (folded & 1)).astype(np.uint16)
+    rows = np.cumsum(steps.reshape(4, 2), axis=1, dtype=np.uint16)
+    assert (rows[2:, 1] == 65535).all()
+    least, most = np.array(HIMMELBLAU.bounds).T
+    found = rows[:2].T / squeeze.MOST * 2 * squeeze.REACH - squeeze.REACH
+    np.testing.assert_allclose(
+        found * ((most - least) / 2) + (least + most) / 2, ways[:, 0], atol=1e-3
+    )
 
 
 def test_a_run_plots_its_losses_rate_and_gradients(run):

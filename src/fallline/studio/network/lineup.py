@@ -103,6 +103,9 @@ class Entry:
         ended = phase == phases.ENDED and run is not None
         if run is not None and self.trained is None:
             self.trained = self._trained(run)
+        trained = self.trained
+        if ended and run is not None and trained is not None:
+            trained = {**trained, "steps": run.steps, "epochs": run.epochs}
         return {
             "run": self.number,
             "parent": self.parent,
@@ -112,7 +115,7 @@ class Entry:
             "plain": training.plain,
             "settings": {"data": self.asked.data, "features": self.asked.features}
             | {"target": self.asked.config.target, **fields_of(self.asked.config)},
-            "trained": self.trained,
+            "trained": trained,
             "reason": run.stop.reason if ended and run else None,
             "sentence": run.stop.sentence
             if ended and run

@@ -15,9 +15,9 @@ from cards import HOSTILE, full
 
 from fallline.errors import FalllineError
 from fallline.page import captions
-from fallline.page.card import EMPTY
 from fallline.page.hero import ended, shown
 from fallline.page.markup import count, number, percent, seconds
+from fallline.page.parts import EMPTY
 from fallline.page.report import digest, in_a_script, report
 
 sys.path.append(str(Path(__file__).parents[1] / "studio"))

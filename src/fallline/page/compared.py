@@ -13,8 +13,8 @@ from fallline.baselines import normal_equation
 from fallline.jobs import measure
 from fallline.jobs.table_case import TableCase
 from fallline.page.boundary import classes_of
-from fallline.page.card import baselines_of
 from fallline.page.curves import finite
+from fallline.page.parts import baselines_of
 
 if TYPE_CHECKING:
     from fallline.descent.objective import Batch

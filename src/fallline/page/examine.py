@@ -185,7 +185,7 @@ def predictor(case: RunCase) -> tuple[Any, Any, int]:
 def _range_test(case: RunCase) -> dict[str, Any] | None:
     """The range test once more, where the rate was found by one and its losses were not kept."""
     from fallline.descent.range_test import find_learning_rate
-    from fallline.page.card import range_test
+    from fallline.page.parts import range_test
 
     if case.asked.get("learning_rate") != "auto" or case.run.seconds > 3 * slices.SECONDS:
         return None

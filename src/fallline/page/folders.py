@@ -76,7 +76,7 @@ def of_folder(path: Path, points: int) -> dict[str, Any]:
         FalllineError: if there is no run in it.
     """
     from fallline.jobs.result import load
-    from fallline.page.card import EMPTY, of_table
+    from fallline.page.parts import EMPTY, of_table
 
     folder = RunFolder(path)
     title = folder.path.resolve().name
@@ -104,7 +104,7 @@ def of_folder(path: Path, points: int) -> dict[str, Any]:
 def _told(facts: dict[str, Any], title: str) -> dict[str, Any]:
     """What ``run.json`` alone says of a run."""
     from fallline.jobs.config import FitConfig
-    from fallline.page.card import EMPTY, baselines_of, result_of
+    from fallline.page.parts import EMPTY, baselines_of, result_of
 
     told = facts.get("result") or {}
     made: dict[str, Any] = {
@@ -152,7 +152,7 @@ def _unfinished(
     folder: RunFolder, facts: dict[str, Any], title: str, points: int
 ) -> dict[str, Any]:
     """A run that is being trained, or was interrupted: by its newest whole checkpoint."""
-    from fallline.page.card import of_history
+    from fallline.page.parts import of_history
 
     made = _told(facts, title)
     made["status"] = "interrupted" if facts.get("status") == "interrupted" else "running"

@@ -95,7 +95,9 @@ class Programs:
 
     def _make_room(self) -> int:
         """Remove what was not used for longest, where there is too much; the bytes then left."""
-        found = [(entry.stat(), entry.path) for entry in os.scandir(self._path)]
+        # A program may vanish under the walk, which is then given up, but not left open.
+        with os.scandir(self._path) as entries:
+            found = [(entry.stat(), entry.path) for entry in entries]
         found.sort(key=lambda entry: entry[0].st_mtime_ns, reverse=True)
         total = sum(about.st_size for about, _ in found)
         # A quarter is freed at once, so that it is seldom done.

@@ -10,6 +10,7 @@ import typer
 
 from fallline.cli import diagnose as diagnosing
 from fallline.cli import screen
+from fallline.cli.ending import AT_ONCE, GRACE, TRY_AGAIN, Terminated, terminable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -267,16 +268,22 @@ def fit(
             precision=precision,
         ).with_set(set_ or [])
         out = places.folder_for(data, out, resume=resume)
-    use_compilation_cache()
-    from fallline.jobs.fit import run_fit
-
     clock = Timings("start and imports") if timings else None
     show = _Show(quiet=quiet or json, timings=clock, tries=config.learning_rate == "auto")
     reporter = cast("Reporter", show)
+    show.guard = terminable(lambda: _go_on("Asked to end (SIGTERM).", out))
     try:
-        fitted = run_fit(
-            config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=reporter
-        )
+        with show.guard:
+            use_compilation_cache()
+            from fallline.jobs.fit import run_fit
+
+            fitted = run_fit(
+                config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=reporter
+            )
+    except Terminated:
+        show.close()
+        screen.remark(_go_on("Asked to end (SIGTERM).", out))
+        raise typer.Exit(TRY_AGAIN) from None
     except KeyboardInterrupt:
         # Before or between the trainings, which end in good order by themselves.
         try:  # noqa: SIM105 - suppress() would be a call too, outside
@@ -286,12 +293,13 @@ def fit(
             pass
         show.close()
         if (out / "run.json").is_file():
-            screen.remark(f"Interrupted. Go on with:  fallline fit --resume --out {out}")
+            screen.remark(_go_on("Interrupted.", out))
         raise typer.Exit(130) from None
     finally:
         show.close()
-    interrupted = fitted.result["stop_reason"] == "interrupted"
-    examined = _examined(fitted, quiet=quiet or json) if diagnose else None
+    code = {"interrupted": 130, "terminated": TRY_AGAIN}.get(fitted.result["stop_reason"], 0)
+    examine = diagnose and code != TRY_AGAIN
+    examined = _examined(fitted, quiet=quiet or json) if examine else None
     if json:
         from fallline.store.files import to_json
 
@@ -307,9 +315,16 @@ def fit(
             diagnosing.report(examined, console, fitted.result["run"] or "")
         if show.timings:
             show.err.print(show.timings.table())
-    if interrupted:
-        screen.remark(f"Go on with:  fallline fit --resume --out {out}")
-        raise typer.Exit(130)
+    if code:
+        screen.remark(_go_on("", out))
+        raise typer.Exit(code)
+
+
+def _go_on(said: str, out: Path) -> str:
+    """How an unfinished run goes on, in a sentence."""
+    if not (out / "run.json").is_file():
+        return f"{said} Nothing was kept yet; start the same command again."
+    return f"{said} Go on with:  fallline fit --resume --out {out}".strip()
 
 
 def _examined(fitted: TableRun, *, quiet: bool) -> Diagnosis:
@@ -396,9 +411,16 @@ class _Show:
         self.timings = timings
         self.tries = tries
         self.trying = False
+        self.guard: terminable | None = None
         self.err = screen.console(stderr=True)
         self.bar: Any = None
         self.task: Any = None
+
+    def remark(self, sentence: str) -> None:
+        """Say it at once, however quiet the rest."""
+        from rich.text import Text
+
+        self.err.print(Text(sentence, style="yellow"), soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar down."""
@@ -451,6 +473,9 @@ class _Show:
 
     def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
         """Put up a bar."""
+        if self.guard is not None:
+            # What was trained before is kept, and nothing has been learned since.
+            self.guard.grace = AT_ONCE
         self.trying = self.tries
         self.phase("try learning rates" if self.trying else "train")
         if self.quiet:
@@ -474,6 +499,8 @@ class _Show:
 
     def progress(self, progress: Progress) -> bool:
         """Move the bar."""
+        if self.guard is not None:
+            self.guard.grace = GRACE
         if self.trying:
             self.trying = False
             self.phase("train")

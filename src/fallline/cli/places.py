@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fallline.cli import screen
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ def stored(out: Path | None) -> tuple[Path, FitConfig]:
     from fallline.store.folder import RunFolder
 
     path = out or _unfinished(None)
-    return path, FitConfig.from_json(RunFolder(path).facts()["config"])
+    folder = RunFolder(path)
+    said = folder.mend()
+    if said:
+        screen.remark(said)
+    return path, FitConfig.from_json(folder.facts()["config"])
 
 
 def share_or_path(text: str) -> float | str:

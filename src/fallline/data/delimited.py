@@ -12,13 +12,13 @@ import io
 import re
 import zlib
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import polars as pl
 
@@ -53,14 +53,14 @@ def read_delimited(path: Path, separator: str | None, text: Sequence[str] = ()) 
         # polars puts a question mark in place of the bytes, and reads on.
         raise find_bad_bytes(path) or error from error
     if separator is None:
-        separator = _separator(header)
+        separator = separator_of(header)
     # A file that ends its lines the way Macs did before 2001 has no other line ending at all.
     ending = "\r" if b"\r" in header and b"\n" not in header else "\n"
     try:
         frame = _parse(path, separator, ending)
     except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
-        raise _explained(path, separator, error) from error
-    frame = _without_blank_lines(frame, path, separator)
+        raise explained(path, separator, error) from error
+    frame = without_blank_lines(frame, path, separator)
     columns = _named(frame, path, separator, ending).get_columns()
     del frame
     return _typed(columns, text, commas=separator == ";")
@@ -84,7 +84,9 @@ def first_line(path: Path) -> bytes | None:
 
 def open_bytes(path: Path) -> BinaryIO:
     """Open a plain or gzip-compressed file for reading."""
-    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    if path.suffix != ".gz":
+        return path.open("rb")
+    return cast("BinaryIO", gzip.open(path if isinstance(path, Path) else path.open("rb")))
 
 
 def damaged_gzip(path: Path) -> FalllineError:
@@ -112,7 +114,16 @@ def find_bad_bytes(path: Path) -> FalllineError | None:
     return None
 
 
-def _separator(header: bytes) -> str:
+def column_names(path: Path, separator: str, ending: str) -> list[str]:
+    """The names in the first line of a text table, trimmed, the nameless named by their place.
+
+    Raises:
+        FalllineError: if a name comes twice.
+    """
+    return _named(_parse(path, separator, ending), path, separator, ending).columns
+
+
+def separator_of(header: bytes) -> str:
     """Comma, semicolon or tab: the one that gives the most column names."""
     line = header.decode("utf-8-sig").split("\r")[0]
     width = {mark: len(next(csv.reader([line], delimiter=mark))) for mark in ",;\t"}
@@ -125,7 +136,8 @@ def _parse(path: Path, separator: str, ending: str, *, header: bool = True) -> p
 
     # Not every version of polars notices that a compressed file is cut short; gzip does.
     source = path
-    if path.suffix == ".gz":
+    # What stands for a path (a URL, a piece of a file) polars cannot open.
+    if path.suffix == ".gz" or not isinstance(path, Path):
         with open_bytes(path) as file:
             source = file.read()
     return pl.read_csv(
@@ -140,7 +152,7 @@ def _parse(path: Path, separator: str, ending: str, *, header: bool = True) -> p
     )
 
 
-def _without_blank_lines(frame: pl.DataFrame, path: Path, separator: str) -> pl.DataFrame:
+def without_blank_lines(frame: pl.DataFrame, path: Path, separator: str) -> pl.DataFrame:
     """Drop blank lines, and refuse lines with too few fields.
 
     polars fills both up with missing values. Either leaves the last column empty, so only a file
@@ -283,7 +295,7 @@ def _unequal(path: Path, line: int, found: int, expected: int) -> FalllineError:
     )
 
 
-def _explained(path: Path, separator: str, error: Exception) -> FalllineError:
+def explained(path: Path, separator: str, error: Exception) -> FalllineError:
     """Turn a failure of polars into a sentence that says where."""
     try:
         if bad := find_bad_bytes(path):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from fallline.data.facts import ColumnFacts
 from fallline.data.kinds import Category, part_of, require
-from fallline.data.learning import Learner
+from fallline.data.learning import Learner, TableLearner
 from fallline.data.numbers import Numbers
 from fallline.data.table import Table, listed
 from fallline.data.target import Label, Target, Task, infer_task, learn_target
@@ -132,7 +133,8 @@ class Encoder:
             FalllineError: if the column is not there, or a value is missing or unknown.
         """
         frame, source = _opened(table)
-        return self.goal.encode(_column(frame, self.target, source), source)
+        _require_column(frame.columns, self.target, source)
+        return self.goal.encode(frame[self.target], source)
 
     def decode(self, prediction: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
         """Turn predictions back: numbers into the user's units, class indices into labels."""
@@ -257,20 +259,41 @@ def learn(
     frame, source = table.frame, table.source
     if not frame.height or (rows is not None and not len(rows)):
         raise FalllineError(f"There are no rows of {source} to learn from.")
-    goal_column = _column(frame, target, source)
-    for name in drop:
-        _column(frame, name, source)
+    names = feature_columns(frame.columns, target, drop, source)
+    facts = ColumnFacts(frame[target], rows, source)
+    goal = learn_target(facts, task=task, standardize=standardize_target)
+    encoder = learn_features(goal, TableLearner(table, rows, names) if names else None, source)
+    _require_room(frame.height, len(encoder.feature_names), source)
+    return encoder
+
+
+def feature_columns(
+    columns: Sequence[str], target: str, drop: Sequence[str], source: str
+) -> list[str]:
+    """The columns that are left to learn from.
+
+    Raises:
+        FalllineError: if the target or a column to leave out is not there.
+    """
+    for name in (target, *drop):
+        _require_column(columns, name, source)
     if target in drop:
         raise FalllineError(f"Column {target!r} is the target; it cannot be left out as well.")
-    goal = learn_target(goal_column, rows, source, task=task, standardize=standardize_target)
-    names = [name for name in frame.columns if name != target and name not in drop]
-    encoder = Encoder(goal, *Learner(table, rows, names).learn()) if names else None
+    return [name for name in columns if name != target and name not in drop]
+
+
+def learn_features(goal: Target, learner: Learner | None, source: str) -> Encoder:
+    """Learn the columns for a target; ``learner`` is None where there are none.
+
+    Raises:
+        FalllineError: if no column is left to learn from.
+    """
+    encoder = Encoder(goal, *learner.learn()) if learner else None
     if encoder is None or not encoder.feature_names:
         raise FalllineError(
-            f"No column of {source} is left to learn {target!r} from. "
+            f"No column of {source} is left to learn {goal.name!r} from. "
             + (" ".join(encoder.notes if encoder else []) or "It has no other column.")
         )
-    _require_room(frame.height, len(encoder.feature_names), source)
     return encoder
 
 
@@ -278,12 +301,9 @@ def _opened(table: Table | pl.DataFrame) -> tuple[pl.DataFrame, str]:
     return (table.frame, table.source) if isinstance(table, Table) else (table, "the table")
 
 
-def _column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
-    if name not in frame.schema:
-        raise FalllineError(
-            f"There is no column {name!r} in {source}: {nearest(name, frame.columns)}"
-        )
-    return frame[name]
+def _require_column(columns: Sequence[str], name: str, source: str) -> None:
+    if name not in columns:
+        raise FalllineError(f"There is no column {name!r} in {source}: {nearest(name, columns)}")
 
 
 def _require_room(rows: int, width: int, source: str) -> None:

@@ -119,26 +119,51 @@ def require(column: pl.Series, sort: Sort, source: str) -> None:
     )
 
 
-def reads_as_numbers(column: pl.Series, source: str, advice: str) -> bool:
+@dataclass(frozen=True)
+class Slips:
+    """How far the texts of a column read as numbers.
+
+    Attributes:
+        total: The texts.
+        count: Those that are no numbers.
+        where: The row of the first of these, for sentences: ``"row 12"``.
+        text: The first of these.
+    """
+
+    total: int
+    count: int = 0
+    where: str = ""
+    text: str = ""
+
+
+def find_slips(column: pl.Series) -> Slips:
+    """Look for texts that do not read as numbers."""
+    import polars as pl
+
+    texts = column.cast(pl.String)
+    slips = texts.is_not_null() & texts.cast(pl.Float64, strict=False).is_null()
+    count = int(slips.sum())
+    if not count:
+        return Slips(texts.count())
+    row = slips.arg_true()[0]
+    return Slips(texts.count(), count, f"row {row + 1}", texts[row])
+
+
+def reads_as_numbers(slips: Slips, name: str, source: str, advice: str) -> bool:
     """Whether all texts of a column read as numbers.
 
     Raises:
         FalllineError: if nearly all do, which makes the others slips; the sentence names the first
             and ends with ``advice``.
     """
-    import polars as pl
-
-    texts = column.cast(pl.String)
-    slips = texts.is_not_null() & texts.cast(pl.Float64, strict=False).is_null()
-    count, total = int(slips.sum()), texts.count()
+    count, total = slips.count, slips.total
     if not count:
         return total > 0
     if total - count < MIXED * total:
         return False
-    row = slips.arg_true()[0]
     raise FalllineError(
-        f"Column {column.name!r} of {source} holds numbers and texts: {total - count:,} of "
-        f"{total:,} values read as numbers, but row {row + 1} holds {texts[row]!r}"
+        f"Column {name!r} of {source} holds numbers and texts: {total - count:,} of "
+        f"{total:,} values read as numbers, but {slips.where} holds {slips.text!r}"
         f"{f' (and {count - 1:,} more are like it)' if count > 1 else ''}. {advice}"
     )
 
@@ -188,19 +213,41 @@ class Category:
         return pl.when(~value.is_in([*self.levels, *(self.folded or ())])).then(value)
 
 
-def learn_category(column: pl.Series) -> Category | str:
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a column, counted.
+
+    Attributes:
+        counted: Each ``text`` with its ``rows``, in any order.
+        rows: The rows of the column.
+        gaps: Those without a text.
+        distinct: The distinct texts.
+        short: By how many rows a count may be too low; where texts were too many to count them
+            all, this is above 0, and ``distinct`` is an estimate.
+    """
+
+    counted: pl.DataFrame
+    rows: int
+    gaps: int
+    distinct: int
+    short: int = 0
+
+
+def count_texts(column: pl.Series) -> Texts:
+    """Count the texts of a column."""
+    import polars as pl
+
+    column = column.cast(pl.String).alias("text")
+    counted = column.drop_nulls().value_counts(name="rows")
+    return Texts(counted, len(column), column.null_count(), counted.height)
+
+
+def learn_category(name: str, texts: Texts) -> Category | str:
     """Learn the levels of a column of texts, or say why it is left out."""
     import polars as pl
 
-    name, rows = column.name, len(column)
-    column = column.cast(pl.String).alias("text")
-    gaps = column.null_count()
-    counted = (
-        column.drop_nulls()
-        .value_counts(name="rows")
-        .sort(["rows", "text"], descending=[True, False])
-    )
-    distinct = counted.height
+    rows, gaps, distinct = texts.rows, texts.gaps, texts.distinct
+    counted = texts.counted.sort(["rows", "text"], descending=[True, False])
     few = max(2, math.ceil(rows / 1000))
     levels = counted.filter(pl.col("rows") >= few)["text"].head(MOST_LEVELS).to_list()
     if not distinct:
@@ -208,14 +255,14 @@ def learn_category(column: pl.Series) -> Category | str:
     if distinct == 1 and not gaps:
         return "constant"
     if distinct > max(50, 0.2 * rows) or not levels:
-        texts = f"{distinct:,} distinct texts in {rows - gaps:,} rows"
-        return f"{name}: {texts} look like names or free text, left out."
+        many = f"{'about ' * bool(texts.short)}{distinct:,} distinct texts"
+        return f"{name}: {many} in {rows - gaps:,} rows look like names or free text, left out."
     kept = set(levels)
     folded = [level for level in counted["text"].to_list() if level not in kept]
     return Category(
         name,
         tuple(sorted(levels)),
-        rare=bool(folded),
+        rare=bool(folded) or texts.short > 0,
         missing=gaps > 0,
-        folded=tuple(folded) if len(folded) <= _FOLDED else None,
+        folded=tuple(folded) if len(folded) <= _FOLDED and not texts.short else None,
     )

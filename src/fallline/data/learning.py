@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,10 @@ import numpy as np
 from fallline.data.kinds import (
     PARTS,
     Category,
+    Slips,
+    Texts,
+    count_texts,
+    find_slips,
     learn_category,
     part_of,
     reads_as_numbers,
@@ -19,26 +25,79 @@ from fallline.data.numbers import Numbers, gaps, matrix
 from fallline.data.table import Table, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    import polars as pl
 
     from fallline.data.numbers import Matrix
 
     Entry = tuple[str, str]
     Learned = tuple[str, str, float, float, float]
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHUNK = 1 << 22
 
 
-class Learner:
-    """Collects what is learned, column by column."""
+@dataclass(frozen=True)
+class Columns:
+    """What is known of columns of numbers in the training rows, an entry of each array a column.
 
-    def __init__(self, table: Table, rows: np.ndarray[Any, np.dtype[Any]] | None, names: list[str]):
-        frame = table.frame.select(names)
-        self.table = table
-        self.whole = frame
-        self.train = frame if rows is None else frame[rows]
+    Attributes:
+        rows: The training rows.
+        missing: How many of them hold no usable number.
+        infinite: How many of those hold one that is infinite or too large.
+        fill: The median, which fills what is missing.
+        mean: The mean of what is there and filled.
+        scale: Its standard deviation.
+        varied: Whether there are two different numbers.
+    """
+
+    rows: int
+    missing: Array
+    infinite: Array
+    fill: Array
+    mean: Array
+    scale: Array
+    varied: Array
+
+
+class Learner(ABC):
+    """The rules by which columns are learned, wherever what is known of them comes from.
+
+    Attributes:
+        schema: The columns to learn, with their types.
+        source: What the user named, for sentences.
+        blocks: The columns that share one unit.
+        notes: What the user should know of.
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, pl.DataType],
+        source: str,
+        blocks: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.schema = schema
+        self.source = source
+        self.blocks = blocks
         self.notes: list[str] = []
         self.left_out: dict[str, list[str]] = {"constant": [], "empty": []}
+
+    @abstractmethod
+    def slips(self, name: str) -> Slips:
+        """How far the texts of a column read as numbers, in all rows."""
+
+    @abstractmethod
+    def singles(self, entries: list[Entry]) -> Iterator[tuple[list[Entry], Columns]]:
+        """What is known of columns, some at a time, in their order."""
+
+    @abstractmethod
+    def block(self, columns: list[str]) -> tuple[int, float, float]:
+        """Count, mean and sum of squared deviations of all values of some columns."""
+
+    @abstractmethod
+    def texts(self, name: str) -> Texts:
+        """The texts of a column in the training rows."""
 
     def learn(self) -> tuple[Numbers, tuple[Category, ...], list[str]]:
         """Learn all columns; the last of the three are the notes."""
@@ -55,11 +114,12 @@ class Learner:
         plain: list[str] = []
         dated: list[Entry] = []
         texts: list[str] = []
-        for name, dtype in self.whole.schema.items():
+        for name, dtype in self.schema.items():
             sort = sort_of(dtype)
             if sort == "texts" and reads_as_numbers(
-                self.whole[name],
-                self.table.source,
+                self.slips(name),
+                name,
+                self.source,
                 f"Correct those cells, or leave the column out with --drop {name}.",
             ):
                 plain.append(name)
@@ -74,16 +134,16 @@ class Learner:
     def _numbers(self, plain: list[str], dated: list[Entry]) -> Numbers:
         learned: list[Learned] = []
         missing: list[Entry] = []
-        inside = {name for columns in self.table.blocks.values() for name in columns}
+        inside = {name for columns in self.blocks.values() for name in columns}
         single = [(name, "") for name in plain if name not in inside]
-        for values, entries in self._chunks([*single, *dated]):
-            learned += self._singles(values, entries, missing)
+        for entries, found in self.singles([*single, *dated]):
+            learned += self._singles(found, entries, missing)
         used = {column for column, *_ in [*learned, *missing]}
         for name in dict.fromkeys(column for column, _ in dated):
             if name not in used and name not in self.left_out["empty"]:
                 self.left_out["constant"].append(name)
         known = set(plain)
-        for block, columns in self.table.blocks.items():
+        for block, columns in self.blocks.items():
             learned += self._block(block, [name for name in columns if name in known])
         if not learned:
             return Numbers(missing=tuple(missing))
@@ -91,51 +151,83 @@ class Learner:
         return Numbers(columns, parts, fill, mean, scale, tuple(missing))
 
     def _singles(
-        self, values: Matrix, entries: list[Entry], missing: list[Entry]
+        self, found: Columns, entries: list[Entry], missing: list[Entry]
     ) -> Iterator[Learned]:
-        """Learn columns one by one: median, then mean and scale."""
-        n, width = values.shape
-        count = infinite = np.zeros(width, int)
-        holes = gaps(values)
-        if holes is not None:
-            count = holes.sum(axis=0)
-            infinite = count - np.isnan(values).sum(axis=0)
-            values[holes] = np.nan
-        fill = np.zeros(width)
-        full, some = count == 0, (count > 0) & (count < n)
-        fill[full] = np.median(values[:, full], axis=0)
-        if some.any():
-            fill[some] = np.nanmedian(values[:, some], axis=0)
-        if holes is not None:
-            np.copyto(values, fill, where=holes)
-        mean, scale = values.mean(axis=0), values.std(axis=0)
-        varied = (values.min(axis=0) < values.max(axis=0)) & (scale > 0)
+        """Learn columns one by one."""
+        n = found.rows
         for place, (column, part) in enumerate(entries):
-            if infinite[place]:
-                self.notes.append(
-                    f"{column}: {infinite[place]:,} of {n:,} infinite, taken as missing."
-                )
+            count, infinite = found.missing[place], found.infinite[place]
+            fill = float(found.fill[place])
+            if infinite:
+                self.notes.append(f"{column}: {infinite:,} of {n:,} infinite, taken as missing.")
             main = part == PARTS[part_of(part)][0]
-            if count[place] == n:
+            if count == n:
                 if main:
                     self.left_out["empty"].append(column)
                 continue
-            if count[place] and main:
+            if count and main:
                 missing.append((column, part))
-                median = "the medians" if part else f"the median, {fill[place]:.6g}"
-                self.notes.append(
-                    f"{column}: {count[place]:,} of {n:,} missing, filled with {median}."
-                )
-            if varied[place]:
-                yield column, part, float(fill[place]), float(mean[place]), float(scale[place])
-            elif not part and not count[place]:
+                median = "the medians" if part else f"the median, {fill:.6g}"
+                self.notes.append(f"{column}: {count:,} of {n:,} missing, filled with {median}.")
+            if found.varied[place]:
+                yield column, part, fill, float(found.mean[place]), float(found.scale[place])
+            elif not part and not count:
                 self.left_out["constant"].append(column)
 
     def _block(self, block: str, columns: list[str]) -> list[Learned]:
         """Learn columns with one unit: one mean and one scale, which also fills what is missing."""
+        total, mean, spread = self.block(columns)
+        scale = math.sqrt(spread / total) if total else 0.0
+        if not scale:
+            if columns:
+                self.left_out["constant" if total else "empty"].append(block)
+            return []
+        return [(name, "", mean, mean, scale) for name in columns]
+
+    def _categories(self, names: list[str]) -> Iterator[Category]:
+        for name in names:
+            texts = self.texts(name)
+            found = learn_category(name, texts)
+            if isinstance(found, Category):
+                if found.missing:
+                    self.notes.append(
+                        f"{name}: {texts.gaps:,} of {texts.rows:,} missing, kept as a level of its "
+                        "own."
+                    )
+                if texts.short:
+                    self.notes.append(
+                        f"{name}: too many distinct texts to count each, so the count of a level "
+                        f"may be up to {texts.short:,} of {texts.rows:,} rows too low."
+                    )
+                yield found
+            elif found in self.left_out:
+                self.left_out[found].append(name)
+            else:
+                self.notes.append(found)
+
+
+class TableLearner(Learner):
+    """Learns from a table in memory."""
+
+    def __init__(self, table: Table, rows: Array | None, names: list[str]):
+        frame = table.frame.select(names)
+        super().__init__(frame.schema, table.source, table.blocks)
+        self.whole = frame
+        self.train = frame if rows is None else frame[rows]
+
+    def slips(self, name: str) -> Slips:
+        """How far the texts of a column read as numbers, in all rows."""
+        return find_slips(self.whole[name])
+
+    def singles(self, entries: list[Entry]) -> Iterator[tuple[list[Entry], Columns]]:
+        """What is known of columns, some at a time."""
+        for values, some in self._chunks(entries):
+            yield some, _described(values)
+
+    def block(self, columns: list[str]) -> tuple[int, float, float]:
+        """Count, mean and sum of squared deviations of all values of some columns."""
         total, mean, spread = 0, 0.0, 0.0
-        entries = [(name, "") for name in columns]
-        for matrix_, _ in self._chunks(entries):
+        for matrix_, _ in self._chunks([(name, "") for name in columns]):
             holes = gaps(matrix_)
             values = matrix_.ravel(order="K") if holes is None else matrix_[~holes]
             if not values.size:
@@ -146,28 +238,11 @@ class Learner:
             spread += float(values.var()) * values.size + apart**2 * total * values.size / count
             mean += apart * values.size / count
             total = count
-        scale = math.sqrt(spread / total) if total else 0.0
-        if not scale:
-            if columns:
-                self.left_out["constant" if total else "empty"].append(block)
-            return []
-        return [(name, "", mean, mean, scale) for name in columns]
+        return total, mean, spread
 
-    def _categories(self, texts: list[str]) -> Iterator[Category]:
-        for name in texts:
-            found = learn_category(self.train[name])
-            if isinstance(found, Category):
-                if found.missing:
-                    gaps = self.train[name].null_count()
-                    rows = self.train.height
-                    self.notes.append(
-                        f"{name}: {gaps:,} of {rows:,} missing, kept as a level of its own."
-                    )
-                yield found
-            elif found in self.left_out:
-                self.left_out[found].append(name)
-            else:
-                self.notes.append(found)
+    def texts(self, name: str) -> Texts:
+        """The texts of a column in the training rows."""
+        return count_texts(self.train[name])
 
     def _chunks(self, entries: list[Entry]) -> Iterator[tuple[Matrix, list[Entry]]]:
         """The training rows, some columns at a time: a wide table needs no second copy."""
@@ -175,3 +250,24 @@ class Learner:
         for start in range(0, len(entries), step):
             some = entries[start : start + step]
             yield matrix(self.train, some), some
+
+
+def _described(values: Matrix) -> Columns:
+    """Median, then mean and scale of what it fills; ``values`` is written to."""
+    n, width = values.shape
+    count = infinite = np.zeros(width, int)
+    holes = gaps(values)
+    if holes is not None:
+        count = holes.sum(axis=0)
+        infinite = count - np.isnan(values).sum(axis=0)
+        values[holes] = np.nan
+    fill = np.zeros(width)
+    full, some = count == 0, (count > 0) & (count < n)
+    fill[full] = np.median(values[:, full], axis=0)
+    if some.any():
+        fill[some] = np.nanmedian(values[:, some], axis=0)
+    if holes is not None:
+        np.copyto(values, fill, where=holes)
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    varied = (values.min(axis=0) < values.max(axis=0)) & (scale > 0)
+    return Columns(n, count, infinite, fill, mean, scale, varied)

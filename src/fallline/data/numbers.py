@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fallline.data.facts import LARGEST
 from fallline.data.kinds import number
-from fallline.data.target import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

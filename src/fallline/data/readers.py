@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fallline.data import places
 from fallline.data.arrays import from_arrays, looks_like_libsvm, read_libsvm, read_npz
 from fallline.data.datasets import BUNDLED, load
 from fallline.data.delimited import (
@@ -34,6 +35,7 @@ FORMATS: dict[str, str] = {
     ".ndjson": "JSON, an object a line",
     ".json": "JSON, an object a line or one list of objects",
     ".npz": "a NumPy archive",
+    ".npy": "a NumPy array",
     ".libsvm": "LIBSVM text",
     ".svm": "LIBSVM text",
     ".svmlight": "LIBSVM text",
@@ -48,7 +50,8 @@ def read_table(
 
     Args:
         source: A path, the name of a bundled set, a polars or pandas frame, or a dict of columns.
-            A file wins over a bundled set of the same name.
+            A file wins over a bundled set of the same name. Many files make one table: a pattern
+            such as ``data/*.parquet``, a folder, or a list of paths. A path may be a URL.
         like: Columns that a model expects. LIBSVM text does not write zeros, so that a file may
             not reach the last of them; they are then filled with 0.
         text: Columns of a text table to keep as texts, whatever they look like: a category such
@@ -64,7 +67,11 @@ def read_table(
         path = Path(source).expanduser()
         if str(source) in BUNDLED and not path.is_file():
             return load(str(source))
+        if places.is_url(source) or places.is_pattern(source) or _is_folder(path):
+            return _read_many(source, like, text)
         return _read_file(path, str(source), like, text)
+    if isinstance(source, (list, tuple)) and all(isinstance(one, (str, Path)) for one in source):  # pyright: ignore[reportUnknownVariableType]
+        return _read_many(cast("Sequence[str | Path]", source), like, text)
     import polars as pl
 
     if isinstance(source, pl.LazyFrame):
@@ -84,8 +91,6 @@ def read_table(
 
 def _read_file(path: Path, named: str, like: Sequence[str] | None, text: Sequence[str]) -> Table:
     try:
-        if path.is_dir():
-            raise FalllineError(f"{named} is a folder: name one file in it.")
         if not path.is_file():
             raise _no_such_file(path, named)
     except (OSError, ValueError) as error:
@@ -100,6 +105,54 @@ def _read_file(path: Path, named: str, like: Sequence[str] | None, text: Sequenc
         raise FalllineError(f"You are not allowed to read {named}: ask for permission.") from error
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # A name that nothing can have; reading it says so.
+        return False
+
+
+def _read_many(
+    source: str | Path | Sequence[str | Path], like: Sequence[str] | None, text: Sequence[str]
+) -> Table:
+    """Read files that make one table: all of one kind, with the same columns."""
+    import polars as pl
+
+    from fallline.data.stream import KINDS, open_source
+
+    files = places.expand(source)
+    endings = {Path(places.name_of(place)).suffix.lower() for place in files}
+    if len(files) > 1 and endings <= {*KINDS} or endings == {".npy"}:
+        chunks = open_source(source)
+        parts = [chunks.read(i, text=text).frame for i in range(len(chunks.chunks))]
+        return checked(Table(pl.concat(parts), chunks.name, chunks.target, chunks.blocks))
+    tables = [_read_place(place, like, text) for place in files]
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    for place, table in zip(files, tables, strict=True):
+        for name, dtype in first.frame.schema.items():
+            found = table.frame.schema.get(name)
+            if found != dtype and not (found and found.is_numeric() and dtype.is_numeric()):
+                raise FalllineError(
+                    f"Column {name!r} of {place} is {found or 'missing'}, and of type {dtype} in "
+                    f"{files[0]}: all files of a table need the same columns."
+                )
+    frames = [table.frame.select(first.frame.columns) for table in tables]
+    name = f"{source if isinstance(source, (str, Path)) else first.source} ({len(files):,} files)"
+    return Table(pl.concat(frames, how="vertical_relaxed"), name, first.target, first.blocks)
+
+
+def _read_place(place: str, like: Sequence[str] | None, text: Sequence[str]) -> Table:
+    if not places.is_url(place):
+        return _read_file(Path(place), place, like, text)
+    try:
+        return _read_format(places.readable(place), like, text)
+    except (OSError, ImportError) as error:
+        raise places.trouble(place, error) from error
+
+
 def _read_format(path: Path, like: Sequence[str] | None, text: Sequence[str]) -> Table:
     plain = path.with_suffix("") if path.suffix == ".gz" else path
     ending = plain.suffix.lower()
@@ -109,9 +162,13 @@ def _read_format(path: Path, like: Sequence[str] | None, text: Sequence[str]) ->
     if ending in (".jsonl", ".ndjson", ".json"):
         return checked(Table(_read_json(path), path.name))
     if ending in (".libsvm", ".svm", ".svmlight"):
+        if not isinstance(path, Path):
+            raise FalllineError(f"{path} is LIBSVM text, which is read from disks only: copy it.")
         return read_libsvm(path, like)
     if ending == ".parquet" and plain == path:
         return checked(Table(_read_parquet(path), path.name))
+    if ending == ".npy" and plain == path:
+        return _read_many(path, like, text)
     if ending == ".npz" and plain == path:
         return read_npz(path)
     if looks_like_libsvm(first_line(path) or b""):
@@ -139,7 +196,10 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(path, glob=False, hive_partitioning=False)
+        if isinstance(path, Path):
+            return pl.read_parquet(path, glob=False, hive_partitioning=False)
+        with path.open("rb") as file:
+            return pl.read_parquet(file)
     except pl.exceptions.DuplicateError as error:
         raise FalllineError(
             f"{path.name} has two columns of the same name ({_reason(error)}): give every column a "

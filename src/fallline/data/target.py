@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from fallline.data.kinds import number, reads_as_numbers, sort_of, text
+from fallline.data.facts import MOST_DISTINCT, ColumnFacts, Facts, Spot, numbers_of
+from fallline.data.kinds import reads_as_numbers, sort_of, text
 from fallline.errors import FalllineError, nearest
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 Task = Literal["regression", "classification"]
 Label = str | int | bool | float
-
-LARGEST = 1e150
-"""The largest number that is taken as one; the square of a larger one overflows."""
 
 MOST_WHOLE_CLASSES = 20
 """Distinct whole numbers that still are classes rather than amounts."""
@@ -50,9 +48,12 @@ class Target:
         """Class indices (int32) or standardised numbers (float32) of the rows of ``column``."""
         import polars as pl
 
-        _require_complete(column, source)
+        facts = ColumnFacts(column, None, source)
+        _require_complete(facts)
         if self.classes is None:
-            return ((_numbers(column, source) - self.mean) / self.scale).astype(np.float32)
+            _require_read(facts.unread(), column.name, source)
+            values = numbers_of(column).to_numpy().astype(np.float64)
+            return ((values - self.mean) / self.scale).astype(np.float32)
         labels = pl.Series("label", self.classes)
         keys = labels.to_frame().select(text("label", labels.dtype)).to_series()
         texts = column.to_frame().select(text(column.name, column.dtype)).to_series()
@@ -87,38 +88,37 @@ def infer_task(series: pl.Series) -> tuple[Task, str]:
     Raises:
         FalllineError: if a column of its kind cannot be predicted.
     """
+    return _task(ColumnFacts(series, None, "the table"))
+
+
+def _task(facts: Facts) -> tuple[Task, str]:
     import polars as pl
 
-    name, dtype = series.name, series.dtype
+    name, dtype = facts.name, facts.dtype
     if sort_of(dtype) in ("dates", "times of day") or dtype == pl.Duration:
         raise FalllineError(
             f"Column {name!r} holds {'durations' if dtype == pl.Duration else sort_of(dtype)}, "
             "which Fallline cannot predict: make it a number first, such as days from a fixed date."
         )
-    values = series.drop_nulls()
-    distinct = values.n_unique()
     if dtype == pl.Boolean:
         return "classification", f"{name} holds truth values."
+    values = facts.distinct()
+    many = f"more than {MOST_DISTINCT:,}" if values is None else f"{len(values):,}"
     if sort_of(dtype) == "texts":
-        return "classification", f"{name} holds {distinct:,} distinct texts."
+        return "classification", f"{name} holds {many} distinct texts."
     if dtype.is_float() or dtype == pl.Decimal:
-        if distinct == 2 and bool(((values == 0) | (values == 1)).all()):
+        if values is not None and len(values) == 2 and bool(((values == 0) | (values == 1)).all()):
             return "classification", f"{name} holds the numbers 0 and 1 only."
-        return "regression", f"{name} holds {distinct:,} distinct numbers."
-    if distinct <= MOST_WHOLE_CLASSES and len(series) >= _ROWS_A_CLASS * distinct:
-        return "classification", f"{name} holds {distinct:,} distinct whole numbers."
-    rows = f" in {len(series):,} rows" if distinct <= MOST_WHOLE_CLASSES else ""
-    return "regression", f"{name} holds {distinct:,} distinct whole numbers{rows}."
+        return "regression", f"{name} holds {many} distinct numbers."
+    rows = ""
+    if values is not None and len(values) <= MOST_WHOLE_CLASSES:
+        if facts.rows >= _ROWS_A_CLASS * len(values):
+            return "classification", f"{name} holds {many} distinct whole numbers."
+        rows = f" in {facts.rows:,} rows"
+    return "regression", f"{name} holds {many} distinct whole numbers{rows}."
 
 
-def learn_target(
-    column: pl.Series,
-    rows: np.ndarray[Any, np.dtype[Any]] | None,
-    source: str,
-    *,
-    task: str = "auto",
-    standardize: bool = True,
-) -> Target:
+def learn_target(facts: Facts, *, task: str = "auto", standardize: bool = True) -> Target:
     """Check a target column, and learn its classes, or its mean and scale.
 
     The classes come from all rows, for a rare one may have no training row; the mean and the scale
@@ -131,40 +131,46 @@ def learn_target(
         raise FalllineError(
             f"There is no task called {task!r}: {nearest(task, ['regression', 'classification'])}"
         )
-    name = column.name
-    _require_complete(column, source)
-    if sort_of(column.dtype) == "texts" and task != "classification":
-        reads_as_numbers(
-            column, source, "Correct those cells, or ask for the task 'classification'."
-        )
-    inferred, why = infer_task(column)
+    name, source, dtype = facts.name, facts.source, facts.dtype
+    _require_complete(facts)
+    if sort_of(dtype) == "texts" and task != "classification":
+        advice = "Correct those cells, or ask for the task 'classification'."
+        reads_as_numbers(facts.slips(), name, source, advice)
+    inferred, why = _task(facts)
     chosen: Task = inferred if task == "auto" else task
     why = why if task == "auto" else f"You asked for {task}."
-    train = column if rows is None else column[rows]
-    distinct = column.n_unique()
-    for part, where in ((column, source), (train, f"the {len(train):,} training rows of {source}")):
-        if part.n_unique() == 1:
+    for training in (False, True):
+        only = facts.only(training=training)
+        if only is not None:
+            where = f"the {facts.trained:,} training rows of {source}" if training else source
             what = "one class" if chosen == "classification" else "one number"
             raise FalllineError(
-                f"The target column {name!r} holds only {what} in {where}, {part[0]!r}: there is "
+                f"The target column {name!r} holds only {what} in {where}, {only[0]!r}: there is "
                 "nothing to tell apart. Choose another target, or other rows."
             )
     if chosen == "classification":
-        if distinct == len(column):
+        values = facts.distinct()
+        other = "." if sort_of(dtype) == "texts" else ", or the task regression."
+        if values is None:
+            raise FalllineError(
+                f"The target column {name!r} of {source} has more than {MOST_DISTINCT:,} classes, "
+                f"more than are learned from a table that is streamed: choose another target{other}"
+            )
+        if len(values) == facts.rows:
             raise FalllineError(
                 f"The target column {name!r} of {source} has a class of its own for each of its "
-                f"{len(column):,} rows, so no class can be learned: choose another target"
-                f"{'.' if sort_of(column.dtype) == 'texts' else ', or the task regression.'}"
+                f"{facts.rows:,} rows, so no class can be learned: choose another target{other}"
             )
-        labels = column.to_frame().select(_label(column)).to_series().unique().to_list()
+        labels = values.to_frame().select(label_of(values)).to_series().unique().to_list()
         return Target(name, chosen, why, tuple(sorted(labels)))
-    values = _numbers(train, source)
+    _require_read(facts.unread(), name, source)
     if not standardize:
         return Target(name, chosen, why, None)
-    return Target(name, chosen, why, None, float(values.mean()), float(values.std()) or 1.0)
+    mean, scale = facts.moments()
+    return Target(name, chosen, why, None, mean, scale or 1.0)
 
 
-def _label(column: pl.Series) -> pl.Expr:
+def label_of(column: pl.Series) -> pl.Expr:
     """A label as JSON can hold it: whole numbers as integers, whatever they are stored as."""
     import polars as pl
 
@@ -177,42 +183,33 @@ def _label(column: pl.Series) -> pl.Expr:
     return pl.col(column.name)
 
 
-def _numbers(column: pl.Series, source: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    values = column.to_frame().select(number(column.name, "", column.dtype)).to_series()
-    if values.null_count():
-        row = values.is_null().arg_true()[0]
+def _require_read(spot: Spot, name: str, source: str) -> None:
+    if spot.count:
         raise FalllineError(
-            f"The target column {column.name!r} of {source} cannot be learned as a number: row "
-            f"{row + 1} holds {column[row]!r}. Correct it, or ask for the task 'classification'."
+            f"The target column {name!r} of {source} cannot be learned as a number: {spot.where} "
+            f"holds {spot.value!r}. Correct it, or ask for the task 'classification'."
         )
-    return values.to_numpy().astype(np.float64)
 
 
-def _require_complete(column: pl.Series, source: str) -> None:
+def _require_complete(facts: Facts) -> None:
     """A row without a target teaches nothing, and must not vanish without a word."""
     import polars as pl
 
-    name = column.name
-    gaps = column.is_null()
-    if column.dtype.is_float():
-        gaps = gaps | column.is_nan().fill_null(value=False)
-    if gaps.all():
+    name, source, gaps = facts.name, facts.source, facts.gaps()
+    if gaps.count == facts.rows:
         raise FalllineError(f"The target column {name!r} of {source} is empty in every row.")
-    if gaps.any():
-        count, row = int(gaps.sum()), gaps.arg_true()[0]
-        where = (
-            f"row {row + 1}" if count == 1 else f"{count:,} rows, the first of them row {row + 1}"
-        )
+    if gaps.count:
+        several = gaps.count > 1
+        where = f"{gaps.count:,} rows, the first of them {gaps.where}" if several else gaps.where
         raise FalllineError(
             f"The target column {name!r} of {source} is missing in {where}: remove such rows, for "
             "there is nothing to learn from them."
         )
-    if column.dtype.is_float() or column.dtype == pl.Decimal:
-        wild = ~(column.cast(pl.Float64).abs() <= LARGEST)
-        if wild.any():
-            row = wild.arg_true()[0]
+    if facts.dtype.is_float() or facts.dtype == pl.Decimal:
+        wild = facts.wild()
+        if wild.count:
             raise FalllineError(
                 f"The target column {name!r} of {source} is infinite or too large in "
-                f"{int(wild.sum()):,} of {len(column):,} rows, first in row {row + 1} "
-                f"({column[row]}): correct or remove such rows."
+                f"{wild.count:,} of {facts.rows:,} rows, first in {wild.where} "
+                f"({wild.value}): correct or remove such rows."
             )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +11,10 @@ import jax.numpy as jnp
 
 from fallline import tree
 from fallline.descent import stopping
-from fallline.descent.batches import Orders
 from fallline.descent.history import Recorder
 from fallline.descent.problem import Problem, initial_rate
 from fallline.descent.run import Progress, Run, Snapshot
+from fallline.descent.signals import interruptible
 from fallline.descent.stopping import Stop
 
 if TYPE_CHECKING:
@@ -51,22 +49,16 @@ def descend(
     plan = problem.plan
     step, code = int(carry["step"]), int(carry["stop"])
     reason, kept_at, pace = "", began, 0.0
-    order, ordered = None, (-1, 0)
-    with interruptible() as interrupted, Orders(plan) as orders:
+    call_seconds = problem.call_seconds or CALL_SECONDS
+    terminable = keep is not None or problem.shared
+    with interruptible(terminable=terminable) as asked, problem.feed() as feed:
         while code == stopping.RUNNING and step < problem.steps and not reason:
             # Until a call has been timed, one epoch or a few steps; then about CALL_SECONDS of work.
-            wish = max(1, int(CALL_SECONDS / pace)) if pace else 8
+            wish = max(1, int(call_seconds / pace)) if pace else 8
             if every_epoch:
                 wish = min(wish, plan.steps - step % plan.steps)
-            epoch, first, end, epochs, closes = problem.portion(step, wish)
-            if ordered[0] != epoch or ordered[1] < epochs:
-                order, ordered = problem.order(epoch, epochs, orders.take), (epoch, epochs)
-            if closes and step + epochs * plan.steps < problem.steps:
-                orders.foresee(epoch + epochs, epochs)
             called = time.perf_counter()
-            carry, rows, closings, layers = problem.advance(
-                carry, order, first, end, epochs, closes
-            )
+            carry, rows, closings, layers = feed.call(carry, step, wish)
             new_step, code = int(carry["step"]), int(carry["stop"])
             now = time.perf_counter()
             blew_up = code == stopping.BLEW_UP
@@ -75,7 +67,7 @@ def descend(
             if new_step > step:
                 # The first call compiles; its pace says nothing.
                 measured = (now - called) / (new_step - step)
-                pace = measured if pace or resume is not None else min(measured, CALL_SECONDS / 8)
+                pace = measured if pace or resume else min(measured, call_seconds / 8)
             seen = plan.rows_seen(new_step) - plan.rows_seen(step)
             step = new_step
             spent_now = spent + now - began
@@ -83,10 +75,11 @@ def descend(
                 _progress(problem, recorder, carry, seen / max(now - called, 1e-9), spent_now)
             ):
                 reason = "interrupted"
-            if interrupted():
-                reason = "interrupted"
+            if said := asked():
+                reason = said
             elif time_budget is not None and spent_now >= time_budget:
                 reason = "time"
+            reason, pace = problem.agreed(reason, pace)
             if keep and now - kept_at >= keep_every and code == stopping.RUNNING:
                 keep(Snapshot(tree.to_arrays(carry), recorder.history(), spent_now), rate)
                 kept_at = time.perf_counter()
@@ -97,6 +90,7 @@ def descend(
     final = Snapshot(tree.to_arrays(carry), history, seconds)
     if keep:
         keep(final, rate)
+    carry = problem.finished(carry)
     predictor = {"params": _averaged(carry), "state": carry["state"]}
     best_epoch = int(carry["best_epoch"]) if "best" in carry else 0
     if best_epoch:
@@ -161,6 +155,7 @@ def _progress(
         seconds_left=(problem.plan.rows_seen(problem.steps) - seen) / max(pace, 1e-9),
         predictor=lambda: (_averaged(carry), carry["state"]),
         history=recorder.history,
+        workers=problem.workers(),
     )
 
 
@@ -168,7 +163,7 @@ def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: floa
     """How the run ended, for a reader."""
     epoch = problem.plan.rows_seen(step) / problem.plan.rows
     where = f"after {_plain(epoch)} of {_epochs(problem.epochs)}"
-    validated = problem.validation is not None and not problem.shape.watched
+    validated = problem.validated and not problem.shape.watched
     monitored = "validation" if validated else "training"
     patience = float(problem.rules.patience)
     text = {
@@ -181,6 +176,7 @@ def _sentence(problem: Problem, reason: str, step: int, best: int, seconds: floa
         "slope": f"Stopped {where}: the training loss no longer falls.",
         "time": f"Stopped {where}: the time budget was spent ({seconds:.1f} s).",
         "interrupted": f"Interrupted {where}.",
+        "terminated": f"Asked to end (SIGTERM) {where}.",
         "non-finite": f"The run blew up at step {step + 1:,} ({where}): the loss or the parameters were "
         "no longer finite numbers. The last finite parameters are kept; try a smaller learning rate.",
     }[reason]
@@ -196,25 +192,3 @@ def _plain(count: float) -> str:
 
 def _epochs(count: float) -> str:
     return f"{_plain(count)} epoch" + ("" if count == 1 else "s")
-
-
-class interruptible:  # noqa: N801 - a context manager, named like one
-    """Ctrl-C between calls of the loop, not inside one: what was learned is kept.
-
-    A second Ctrl-C interrupts at once. Outside the main thread nothing changes.
-    """
-
-    def __enter__(self) -> Callable[[], bool]:
-        self._asked = False
-        self._previous: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._note)
-        return lambda: self._asked
-
-    def _note(self, number: int, frame: Any) -> None:
-        self._asked = True
-        signal.signal(signal.SIGINT, self._previous)
-
-    def __exit__(self, *error: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from fallline import sparse
-from fallline.descent import single_rows
+from fallline.descent import devices, single_rows
 from fallline.descent.objective import Batch
 from fallline.descent.stopping import BLEW_UP, RUNNING, WINDOW
 from fallline.optimizers.transforms import averages
@@ -72,6 +72,9 @@ class Shape:
             The rows that fill up have weight 0; see `rounded_rows`.
         watched: the validation rows are only watched; rules and schedules look at the training loss.
         single: a step sees a row of a sparse table and is done by `fallline.descent.single_rows`.
+        axis: the name that a mesh gives to the devices that share each batch, or None; see
+            `fallline.descent.devices`. What is above then counts for one of them.
+        sync_every: steps between two exchanges of the devices.
     """
 
     size: int
@@ -84,6 +87,8 @@ class Shape:
     padded: bool = False
     watched: bool = False
     single: bool = False
+    axis: str | None = None
+    sync_every: int = 1
 
     @staticmethod
     def of(plan: BatchPlan, *, padded: bool = False, **facts: bool) -> Shape:
@@ -184,8 +189,14 @@ def go_on(
     if shape.single:
         carry = single_rows.begin(carry)
 
+    alone = shape.axis is not None and shape.sync_every > 1
+    if alone:
+        carry = devices.apart(carry)
+
     def on(carry: Carry) -> Any:
         """Does the run go on? Under vmap, a constant saves a choice between old and new for every array."""
+        if alone:
+            return carry["agreed"]["stop"] == RUNNING
         return True if shape.endless else carry["stop"] == RUNNING
 
     leaves = len(jax.tree.leaves(carry["params"]))
@@ -217,9 +228,14 @@ def go_on(
             key = jax.random.fold_in(carry["key"], carry["step"]) if objective.random else None
             if batch.weights is not None:
                 count = jnp.sum(batch.weights > 0).astype(kind)
+            if key is not None and shape.axis is not None:
+                key = jax.random.fold_in(key, lax.axis_index(shape.axis))
+            axis = None if alone else shape.axis
             carry, record, layers = one_step(
-                objective, carry, batch, key, count, lean=shape.endless
+                objective, carry, batch, key, count, lean=shape.endless, axis=axis
             )
+            if alone:
+                carry = devices.meet(shape.axis, carry, (i + 1) % shape.sync_every == 0)
         row = carry["step"] - begun - (carry["stop"] == RUNNING)
         if shape.endless:
             row = e * shape.steps + i - first
@@ -265,6 +281,8 @@ def go_on(
     _, carry, history = lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), carry, history))
     if shape.single:
         carry = single_rows.end(carry)
+    if alone:
+        carry, history = devices.together(shape.axis, carry, history)
     return carry, history["steps"], history["epochs"], history.get("layers")
 
 
@@ -273,9 +291,18 @@ advance = functools.partial(jax.jit, static_argnames=("shape",), donate_argnames
 
 
 def one_step(
-    objective: Any, carry: Carry, batch: Batch, key: Any, count: Any, *, lean: bool = False
+    objective: Any,
+    carry: Carry,
+    batch: Batch,
+    key: Any,
+    count: Any,
+    *,
+    lean: bool = False,
+    axis: str | None = None,
 ) -> tuple[Carry, Array, Callable[[], Array]]:
     """Loss, gradient, optimizer, parameters; and the record of it, of the loss alone if ``lean``.
+
+    Over an axis of devices, the loss and the gradient are those of all their rows together.
 
     A step that would leave the finite numbers is not taken: the parameters stay and the run stops. What the
     optimizer remembers then is of no use any more.
@@ -285,6 +312,10 @@ def one_step(
         params, carry["state"], batch, key
     )
     kind = carry["epoch_loss"].dtype
+    if axis is not None:
+        (value, model_state, grads), count = devices.shared(
+            axis, (value, model_state, grads), jnp.asarray(count, kind)
+        )
     fine = jnp.isfinite(value) & (carry["stop"] == RUNNING)
     optimizer = carry["optimizer"]
     rate = optimizer.rate(state)
@@ -338,19 +369,23 @@ def close_epoch(
     carry: Carry,
     *,
     watched: bool = False,
+    validated: tuple[Array, Array] | None = None,
 ) -> tuple[Carry, Array]:
-    """Validate, keep the best parameters, let schedules see the loss, check the stopping rules."""
+    """Validate, keep the best parameters, let schedules see the loss, check the stopping rules.
+
+    ``validated`` holds the loss and the score on validation rows where they were measured elsewhere.
+    """
     kind = carry["epoch_loss"].dtype
     mean_loss = carry["epoch_loss"] / carry["epoch_rows"]
     predictor = {
         "params": carry["optimizer"].averaged(carry["params"], carry["optimizer_state"]),
         "state": carry["state"],
     }
-    monitored = mean_loss
-    validated = score = jnp.full((), jnp.nan, kind)
     if validation is not None:
-        validated, score = evaluate(objective, predictor["params"], predictor["state"], validation)
-        monitored = mean_loss if watched else validated
+        validated = evaluate(objective, predictor["params"], predictor["state"], validation)
+    nothing = jnp.full((), jnp.nan, kind)
+    loss, score = validated or (nothing, nothing)
+    monitored = loss if validated and not watched else mean_loss
     better = monitored < carry["best_value"]
     progress = monitored < carry["best_value"] - rules.min_improvement
     since_best = jnp.where(progress, 0, carry["since_best"] + 1)
@@ -378,7 +413,7 @@ def close_epoch(
     }
     if "best" in carry:
         new["best"] = lax.cond(better, lambda: predictor, lambda: carry["best"])
-    return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, validated, score)])
+    return new, jnp.stack([jnp.asarray(r, kind) for r in (mean_loss, loss, score)])
 
 
 def evaluate(objective: Any, params: PyTree, state: PyTree, rows: Batch) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fallline import losses
 from fallline.descent import batches, inputs, loop, single_rows, stopping
+from fallline.descent.feed import Feed
 from fallline.descent.loop import Shape
 from fallline.descent.objective import Batch, ModelObjective, UserObjective
 from fallline.descent.precision import resolved
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from jaxtyping import PyTree
 
     from fallline.descent.batches import BatchPlan, BatchSize
+    from fallline.descent.run import Worker
 
 
 @dataclasses.dataclass
@@ -52,10 +54,37 @@ class Problem:
     optimizer_state: PyTree = None
     precision: str = "float32"
 
+    call_seconds = 0.0
+    """How much work one call of the loop is given, if not `descend.CALL_SECONDS`."""
+
+    shared = False
+    """Do several processes work on it?"""
+
+    @property
+    def validated(self) -> bool:
+        """Are there rows to validate on?"""
+        return self.validation is not None
+
+    def feed(self) -> Feed:
+        """What gives the loop its rows."""
+        return Feed(self)
+
+    def agreed(self, reason: str, pace: float) -> tuple[str, float]:
+        """Why all who train together stop now, if one of them does, and the seconds a step takes."""
+        return reason, pace
+
+    def workers(self) -> list[Worker]:
+        """Those who train together, as they stood when they last met; empty for a single one."""
+        return []
+
+    def finished(self, carry: Any) -> Any:
+        """The carry after the last step, on this process's own device."""
+        return carry
+
     def begin(self, optimizer: Any) -> Any:
         """The carry before the first step."""
         seed = np.uint32(self.seed % 2**32)
-        keep_best = self.validation is not None and not self.shape.watched
+        keep_best = self.validated and not self.shape.watched
         return begin(
             self.model,
             self.params,

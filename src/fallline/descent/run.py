@@ -47,6 +47,21 @@ class Snapshot:
 
 
 @dataclasses.dataclass(frozen=True)
+class Worker:
+    """One of several processes that train together.
+
+    Attributes:
+        rank: which, from 0.
+        rows_per_second: what it computes alone, without waiting for the others; measured now and then.
+        reading_share: the share of its time in which it waited for rows to be read.
+    """
+
+    rank: int
+    rows_per_second: float
+    reading_share: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Progress:
     """What is told between two calls of the loop.
 
@@ -62,6 +77,7 @@ class Progress:
         seconds_left: by the pace so far, if the run goes on to its last step.
         predictor: gives parameters and untrained state as they are now; good only during the call.
         history: gives what was recorded so far.
+        workers: the processes that train together; empty for a single one.
     """
 
     step: int
@@ -75,6 +91,7 @@ class Progress:
     seconds_left: float
     predictor: Callable[[], tuple[PyTree, PyTree]] | None = None
     history: Callable[[], History] | None = None
+    workers: list[Worker] = dataclasses.field(default_factory=list[Worker])
 
 
 @functools.partial(jax.jit, static_argnames=("model",))

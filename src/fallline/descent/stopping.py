@@ -66,7 +66,7 @@ class Stop:
 
     Attributes:
         reason: one of "epochs", "steps", "patience", "gradient", "slope", "time", "interrupted",
-            "non-finite".
+            "terminated", "non-finite".
         sentence: the same for a reader.
     """
 

@@ -57,6 +57,15 @@ class FitConfig:
         seed: decides the split, the initial weights and the order of rows.
         precision: "bfloat16" rounds what the layers multiply to it, as in `fallline.train`; None for single.
         hyperparameters: further numbers of the optimizer, by name.
+        stream: read the table in pieces, as often as it is passed over; "auto" does so where it would take
+            more than half of the free memory, or where several devices or machines share the work.
+        memory: bytes that training may take at most where it streams; None for half of the free memory.
+        shards: into how many parts the rows are cut where they are streamed. A batch takes as many rows
+            from each, so that batches are the same for any number of devices that divides it.
+        sync_every: steps between two exchanges of several devices; above 1 each descends alone in between,
+            and the parameters are then averaged.
+        devices: how many of this machine's devices share the work; None for one, or for all of them where
+            several machines take part.
     """
 
     data: str | None = None
@@ -86,6 +95,11 @@ class FitConfig:
     seed: int = 0
     precision: str | None = None
     hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
+    stream: bool | str = "auto"
+    memory: int | None = None
+    shards: int = 8
+    sync_every: int = 1
+    devices: int | None = None
 
     def __post_init__(self) -> None:
         """Check every word and number that can be checked without the data.
@@ -127,6 +141,14 @@ class FitConfig:
             )
         if not self.hidden and self.model != "linear":
             raise FalllineError("A network needs at least one hidden layer: --hidden 64, say.")
+        if self.stream not in (True, False, "auto"):
+            raise FalllineError(
+                f"stream must be true, false or auto; it was given {self.stream!r}."
+            )
+        counts = {"bytes of --memory": self.memory, "shards": self.shards, "devices": self.devices}
+        counts["steps between two exchanges"] = self.sync_every
+        for name, count in counts.items():
+            stopping.positive(f"The number of {name}", count, whole=True)
         # Build everything once on a small scale, so that a wrong word is told before reading.
         models.MLP(
             1, self.hidden or (1,), 1, self.activation, self.batch_norm, self.dropout, self.init
@@ -257,7 +279,9 @@ def _parsed(name: str, text: str, current: Any) -> Any:
         return text.lower() in ("true", "yes", "1")
     if name in ("batch_size", "learning_rate", "test"):
         return parse_number_or_word(text)
-    if name in ("epochs", "seed"):
+    if name == "stream":
+        return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
+    if name in ("epochs", "seed", "memory", "shards", "sync_every", "devices"):
         number = _number(f"--set {name}", text)
         return int(number) if number == int(number) else number
     if name == "patience":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,22 @@ from fallline.data.encode import learn
 from fallline.data.readers import read_table
 from fallline.data.split import split
 from fallline.descent import batches, stopping
+from fallline.descent.signals import ASKED_TO_STOP
 from fallline.descent.train import train
 from fallline.errors import FalllineError
 from fallline.jobs import measure
 from fallline.jobs.config import FitConfig, path_of
 from fallline.jobs.result import TableRun
+from fallline.store.files import UnwritableError
 from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fallline.data.encode import Encoder
     from fallline.data.table import Table
     from fallline.descent.batches import BatchPlan
+    from fallline.descent.crew import Crew
     from fallline.descent.run import Progress, Run, Snapshot
 
 CHECKPOINT_SECONDS = 5.0
@@ -37,6 +43,9 @@ class Reporter:
 
     def reading(self, source: str) -> None:
         """The table is about to be read."""
+
+    def scanning(self, done: int, rows: int) -> None:
+        """A table that is streamed is passed over for the first time; so many of its rows are done."""
 
     def encoding(self) -> None:
         """The table has been read; its columns become numbers."""
@@ -58,6 +67,9 @@ class Reporter:
 
     def writing(self) -> None:
         """The run is about to be written."""
+
+    def remark(self, sentence: str) -> None:
+        """Something went otherwise than planned, and the run goes on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +121,11 @@ def fit(
     named = str(data) if isinstance(data, (str, Path)) else None
     config = FitConfig.from_json({"data": named, "target": target, **options})
     table = None if named is not None else data
-    return run_fit(config, table=table, out=out, resume=resume, checkpoint_every=checkpoint_every)
+    fitted = run_fit(config, table=table, out=out, resume=resume, checkpoint_every=checkpoint_every)
+    if fitted.result["stop_reason"] == "terminated":
+        # All is kept; the signal was meant for the process, which ends as if this had never listened.
+        signal.raise_signal(signal.SIGTERM)
+    return fitted
 
 
 def run_fit(
@@ -120,12 +136,29 @@ def run_fit(
     resume: bool = False,
     checkpoint_every: float = CHECKPOINT_SECONDS,
     reporter: Reporter | None = None,
+    crew: Crew | None = None,
 ) -> TableRun:
-    """Do what a config asks for; see `fit`."""
+    """Do what a config asks for; see `fit`.
+
+    With a crew, all its processes call this alike; see `fallline.jobs.streamed`.
+    """
     began = time.perf_counter()
     stopping.positive("The time between checkpoints", checkpoint_every, zero=True)
     reporter = reporter or Reporter()
+    if crew is not None or streams(config, table):
+        from fallline.jobs.streamed import run_streamed
+
+        return run_streamed(
+            config,
+            out=out,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            reporter=reporter,
+            crew=crew,
+        )
     folder = RunFolder(out) if out is not None else None
+    if resume and folder is not None and (said := folder.mend()):
+        reporter.remark(said)
     if resume and (folder is None or not folder.exists):
         raise FalllineError(f"There is no run to resume in {out}.")
     source = table if table is not None else config.data
@@ -151,7 +184,7 @@ def run_fit(
         for name in names:
             runs[name] = train_one(name, rows, config, folder, resume, checkpoint_every, reporter)
             reporter.trained(name, runs[name])
-            if runs[name].stop.reason == "interrupted":
+            if runs[name].stop.reason in ASKED_TO_STOP:
                 break
     except FalllineError:
         if folder is not None and not resume:
@@ -160,7 +193,7 @@ def run_fit(
     spent = time.perf_counter() - prepared
     reporter.measuring()
     best = min(runs, key=lambda name: validation_loss(runs[name]))
-    interrupted = next((r for r in runs.values() if r.stop.reason == "interrupted"), None)
+    interrupted = next((r for r in runs.values() if r.stop.reason in ASKED_TO_STOP), None)
     train_seconds = sum(run.seconds for run in runs.values())
     result = summarise(config, rows, runs, best, train_seconds)
     fitted = TableRun(runs[best], rows.encoder, config, result, folder.path if folder else None)
@@ -178,6 +211,20 @@ def run_fit(
         else:
             fitted.save(folder)
     return fitted
+
+
+def streams(config: FitConfig, table: Any = None) -> bool:
+    """Is a table to be read in pieces: because it is asked for, or would not fit into memory?"""
+    if table is not None or config.stream is False or config.data is None:
+        if config.stream is True:
+            raise FalllineError("Only a table in files can be streamed; name it by its path.")
+        return False
+    if config.stream is True or config.memory is not None or (config.devices or 1) > 1:
+        return True
+    from fallline.data.stream import free_memory, weight
+
+    size = weight(config.data)
+    return size is not None and size > free_memory() / 2
 
 
 def target_of(table: Table, config: FitConfig) -> str:
@@ -210,6 +257,11 @@ def fingerprint_of(config: FitConfig, table: Table) -> str:
     return digest.hexdigest()
 
 
+_BY_DEFAULT = FitConfig().to_json()
+_ANYWHERE = ("stream", "memory", "devices")
+"""What may differ when a run goes on: it says how the work is done, and not what comes of it."""
+
+
 def require_same(folder: RunFolder, facts: dict[str, Any]) -> None:
     """Check that a run can go on: the same request on the same data.
 
@@ -219,12 +271,14 @@ def require_same(folder: RunFolder, facts: dict[str, Any]) -> None:
     stored = folder.facts()
     if stored.get("status") == "finished":
         raise FalllineError(f"The run in {folder.path} is finished; there is nothing to resume.")
-    if stored["config"] != facts["config"]:
-        both = {**stored["config"], **facts["config"]}
-        name = next(n for n in both if stored["config"].get(n) != facts["config"].get(n))
+    # An older run does not know of what was added since.
+    before, now = ({**_BY_DEFAULT, **f["config"]} for f in (stored, facts))
+    differing = [n for n in now if before.get(n) != now[n] and n not in _ANYWHERE]
+    if differing:
+        name = differing[0]
         raise FalllineError(
-            f"The run in {folder.path} was started with {name} = {stored['config'].get(name)}, not "
-            f"{facts['config'].get(name)}; resume it as it was started, or start another with --out."
+            f"The run in {folder.path} was started with {name} = {before.get(name)}, not "
+            f"{now[name]}; resume it as it was started, or start another with --out."
         )
     if stored.get("fingerprint") != facts["fingerprint"]:
         raise FalllineError(
@@ -336,24 +390,44 @@ def train_one(
     reporter.training(name, plan_for(rows, config), arguments["epochs"])
     snapshot = None
     if folder is not None and resume:
-        found = folder.load_checkpoint(name)
+        found = folder.load_checkpoint(name, reporter.remark)
         if found is not None:
             snapshot, facts = found
             arguments["learning_rate"] = facts.get("learning_rate", arguments["learning_rate"])
 
     about = about_training(arguments, rows, config)
-
-    def keep(snapshot: Snapshot, learning_rate: float) -> None:
-        if folder is not None:
-            folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate, **about})
-
     return train(
         **arguments,
         callback=reporter.progress,
-        keep=keep if folder is not None else None,
+        keep=None if folder is None else keeper(folder, name, about, reporter),
         keep_every=checkpoint_every,
         resume=snapshot,
     )
+
+
+def keeper(
+    folder: RunFolder, name: str, about: dict[str, Any], reporter: Reporter
+) -> Callable[[Snapshot, float], None]:
+    """What writes the checkpoints of a training.
+
+    A full disk does not end it: the older checkpoints are still there, and it is tried again the next time.
+    """
+    failed = False
+
+    def keep(snapshot: Snapshot, learning_rate: float) -> None:
+        nonlocal failed
+        try:
+            folder.save_checkpoint(name, snapshot, {"learning_rate": learning_rate, **about})
+        except UnwritableError as error:
+            if not failed:
+                kept = folder.checkpoints(name)
+                older = f", and {kept[-1].name} is kept" if kept else ""
+                reporter.remark(f"{error.fact}. Training goes on{older}; make room.")
+            failed = True
+        else:
+            failed = False
+
+    return keep
 
 
 def about_training(arguments: dict[str, Any], rows: Rows, config: FitConfig) -> dict[str, Any]:
@@ -420,16 +494,33 @@ def summarise(
         majority = int(np.bincount(rows.training[1]).argmax())
         numbers = measure.classification(y, predicted, majority)
     return {
+        **head_of(encoder),
+        **numbers,
+        "measured_on": "test" if rows.test else "validation" if rows.validation else "training",
+        **facts_of(runs, best, seconds),
+        "rows": rows.counts,
+        "features": x.shape[1],
+        "notes": encoder.notes,
+        "run": None,
+    }
+
+
+def head_of(encoder: Encoder) -> dict[str, Any]:
+    """What was predicted."""
+    return {
         "task": encoder.task,
         "target": encoder.target,
         "classes": None if encoder.classes is None else list(encoder.classes),
         "metric": "r2" if encoder.task == "regression" else "accuracy",
-        **numbers,
-        "measured_on": "test" if rows.test else "validation" if rows.validation else "training",
+    }
+
+
+def facts_of(runs: dict[str, Run], best: str, seconds: float) -> dict[str, Any]:
+    """What there is to tell of the trainings."""
+    run = runs[best]
+    return {
         "model": best,
         "candidates": {n: validation_loss(r) for n, r in runs.items()},
-        "rows": rows.counts,
-        "features": x.shape[1],
         "train_seconds": seconds,
         "total_seconds": seconds,
         "steps": run.steps,
@@ -443,6 +534,4 @@ def summarise(
         "precision": run.precision,
         "stop_reason": run.stop.reason,
         "sentence": run.stop.sentence,
-        "notes": encoder.notes,
-        "run": None,
     }

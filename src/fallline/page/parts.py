@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fallline.descent.loop import EPOCH_FIELDS, STEP_FIELDS
+from fallline.descent.signals import ASKED_TO_STOP
 from fallline.errors import FalllineError
 from fallline.page import reproduce, trained
 from fallline.page.curves import curves, epochs, finite, finites
@@ -51,7 +52,7 @@ def of_run(run: Run, points: int) -> dict[str, Any]:
     return {
         **deepcopy(EMPTY),
         "title": f"{facts['model']}, {facts['optimizer']['name']}",
-        "status": "interrupted" if run.stop.reason == "interrupted" else "finished",
+        "status": "interrupted" if run.stop.reason in ASKED_TO_STOP else "finished",
         "trained": facts,
         "stop": {"reason": run.stop.reason, "sentence": run.stop.sentence},
         "best_epoch": run.best_epoch,

@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class UnwritableError(FalllineError):
+    """A place that cannot be written to; ``fact`` says which and why, without what to do."""
+
+    def __init__(self, fact: str) -> None:
+        """Make the sentence from the fact."""
+        super().__init__(f"{fact}. Give another place with --out, or make room.")
+        self.fact = fact
+
+
+class DamagedError(FalllineError):
+    """A file that is not what it should be; ``fact`` says which and why, without what follows."""
+
+    def __init__(self, fact: str, end: str = "; the run cannot be read from it.") -> None:
+        """Make the sentence from the fact."""
+        super().__init__(f"{fact}{end}")
+        self.fact = fact
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file at once or not at all.
 
@@ -41,12 +59,9 @@ def write(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from None
 
 
-def unwritable(path: Path, error: OSError) -> FalllineError:
+def unwritable(path: Path, error: OSError) -> UnwritableError:
     """The sentence for a place that cannot be written to."""
-    reason = error.strerror or str(error)
-    return FalllineError(
-        f"{path} cannot be written: {reason}. Give another place with --out, or make room."
-    )
+    return UnwritableError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def sync_folder(path: Path) -> None:
@@ -78,6 +93,14 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise unwritable(path, error) from None
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that no half of it is ever seen under its name; what is left is swept away."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with contextlib.suppress(OSError):
+        path.rename(temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def to_json(value: Any) -> bytes:
@@ -134,9 +157,9 @@ def require_seal(facts: dict[str, Any], path: Path) -> None:
         raise damaged(path, "its content is not what was written")
 
 
-def damaged(path: Path, why: str) -> FalllineError:
+def damaged(path: Path, why: str) -> DamagedError:
     """The sentence for a file that is not what it should be."""
-    return FalllineError(f"{path} is damaged ({why}); the run cannot be read from it.")
+    return DamagedError(f"{path} is damaged ({why})")
 
 
 def to_safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -201,5 +224,4 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise FalllineError(f"{path} cannot be read: {reason}.") from None
+        raise DamagedError(f"{path} cannot be read: {error.strerror or error}", ".") from None

@@ -7,7 +7,7 @@ model.json           the model's description, its loss, what it predicts
 model.safetensors    the parameters to predict with
 history.parquet      a row a step
 epochs.parquet       a row an epoch
-checkpoints/NAME-STEP/   where training stood, each a folder of its own, whole or absent
+checkpoints/NAME-STEP/   where training stood, each a folder of its own, whole or absent; the last three
 ```
 
 ``run.json`` is written first and, with the digests of all others, last: a folder whose ``run.json`` says
@@ -27,6 +27,8 @@ from fallline.errors import FalllineError
 from fallline.store import files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import polars as pl
 
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
     from fallline.descent.run import Snapshot
 
 FORMAT, VERSION = "fallline-run", 1
-_CHECKPOINT = re.compile(r"^(?P<name>.+)-(?P<step>\d{12})$")
-_KEPT = 2
+_CHECKPOINT = re.compile(r"^(?P<name>.+)-(?P<step>\d{12})(?:\.(?P<again>\d+))?$")
+_KEPT = 3
+_ASKED = ("config", "fingerprint", "created")
 
 
 class RunFolder:
@@ -45,6 +48,7 @@ class RunFolder:
         """Name the folder; nothing is read or written yet."""
         self.path = Path(path).expanduser()
         self._made = False
+        self._asked: dict[str, Any] = {}
 
     @property
     def exists(self) -> bool:
@@ -68,7 +72,8 @@ class RunFolder:
                 f"{self.path} is not empty; give another --out, or go on with --resume."
             )
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._write_facts({**facts, "status": "running", "created": created})
+        self._asked = {**facts, "created": created}
+        self._write_facts({**self._asked, "status": "running"})
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         from fallline import __version__
@@ -97,7 +102,38 @@ class RunFolder:
                 f"{path} was written by a later Fallline ({facts.get('fallline')}); upgrade to read it."
             )
         files.require_seal(facts, path)
+        self._asked = {name: facts[name] for name in _ASKED if name in facts}
         return facts
+
+    def mend(self) -> str:
+        """Before a run goes on: write a damaged ``run.json`` anew, from what the checkpoints know of it.
+
+        Returns:
+            The sentence that says so, or "" if there was nothing to mend.
+
+        Raises:
+            FalllineError: if it is damaged and no checkpoint knows.
+        """
+        path = self.path / "run.json"
+        places = sorted(self.path.glob("checkpoints/*-*"), reverse=True)
+        if not path.exists() and not places:
+            return ""
+        try:
+            if path.exists():
+                self.facts()
+                return ""
+            fact = f"{path} is missing"
+        except files.DamagedError as error:
+            if not places:
+                raise
+            fact = error.fact
+        for place in places:
+            with contextlib.suppress(FalllineError):
+                asked = _about(place).get("run")
+                if asked:
+                    self._write_facts({**asked, "status": "interrupted"})
+                    return f"{fact}; it was written anew from what {place.name} knows of it."
+        raise FalllineError(f"{fact}, and no checkpoint is whole; start another run with --out.")
 
     def discard(self) -> None:
         """Take away a run that `create` began and that came to nothing; one with checkpoints stays."""
@@ -116,6 +152,10 @@ class RunFolder:
                     shutil.rmtree(left, ignore_errors=True)
                 else:
                     left.unlink(missing_ok=True)
+
+    def note(self, more: dict[str, Any]) -> None:
+        """Add to what ``run.json`` says of a run under way."""
+        self._write_facts({**self.facts(), **more})
 
     def mark(self, status: str) -> None:
         """Note how the run stands: "running" or "interrupted"."""
@@ -138,11 +178,17 @@ class RunFolder:
             "history.parquet": files.to_parquet(history.frame()),
             "epochs.parquet": files.to_parquet(history.epoch_frame()),
         }
-        for name, content in contents.items():
-            files.write(self.path / name, content)
         digests = {name: files.digest(content) for name, content in contents.items()}
-        facts = {**self.facts(), "status": "finished", "result": result, "files": digests}
-        self._write_facts(facts)
+        try:
+            for name, content in contents.items():
+                files.write(self.path / name, content)
+            facts = {**self.facts(), "status": "finished", "result": result, "files": digests}
+            self._write_facts(facts)
+        except files.UnwritableError as error:
+            raise FalllineError(
+                f"{error.fact}. Make room; the run then goes on with  fallline fit --resume --out "
+                f"{self.path}"
+            ) from None
 
     def read(self, name: str, facts: dict[str, Any]) -> bytes:
         """One file of a finished run, its digest checked.
@@ -170,53 +216,105 @@ class RunFolder:
     def save_checkpoint(self, name: str, snapshot: Snapshot, facts: dict[str, Any]) -> None:
         """Keep where training stands, and of older checkpoints of the name only the newest.
 
+        At no moment is there no whole one: an old one goes when the new one is there.
+
         Args:
             name: which training (a run may train several models).
             snapshot: where it stands.
             facts: what else is needed to go on; JSON.
+
+        Raises:
+            FalllineError: if it cannot be written; the older ones are still there.
         """
         step = int(snapshot.arrays["step"])
-        place = self.path / "checkpoints" / f"{name}-{step:012d}"
-        if place.exists():
-            # The end of a run may fall on a step already kept; what differs is only in the facts.
-            shutil.rmtree(place)
         contents = {
             "carry.safetensors": files.to_safetensors(snapshot.arrays),
             "history.parquet": files.to_parquet(snapshot.history.frame()),
             "epochs.parquet": files.to_parquet(snapshot.history.epoch_frame()),
         }
         digests = {n: files.digest(content) for n, content in contents.items()}
-        about = {**facts, "seconds": snapshot.seconds, "files": digests}
-        files.write_folder(place, {**contents, "checkpoint.json": files.sealed(about)})
-        for old in self.checkpoints(name)[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+        known = {"run": self._asked} if self._asked else {}
+        about = {**facts, **known, "seconds": snapshot.seconds, "files": digests}
+        place = self.path / "checkpoints" / f"{name}-{step:012d}"
+        older = self.checkpoints(name)
+        same = [old for old in older if _place(old)[1] == step]
+        if same and _holds(same[-1], digests):
+            # The end of a run may fall on a step already kept; what differs is only in the facts.
+            place = same[-1]
+            files.write(place / "checkpoint.json", files.sealed(about))
+        else:
+            if same:
+                place = place.with_name(f"{place.name}.{_place(same[-1])[2] + 1}")
+            files.write_folder(place, {**contents, "checkpoint.json": files.sealed(about)})
+        # Later ones are of no use either: training went back before them, because they are damaged.
+        outdated = [old for old in older if _place(old)[1] >= step and old != place]
+        before = [old for old in older if _place(old)[1] < step]
+        for old in [*before[: -(_KEPT - 1)], *outdated]:
+            files.remove_folder(old)
 
     def checkpoints(self, name: str) -> list[Path]:
         """The checkpoints of a training, oldest first."""
         folder = self.path / "checkpoints"
         if not folder.is_dir():
             return []
-        matches = ((_CHECKPOINT.match(p.name), p) for p in folder.iterdir())
-        found = [(int(m["step"]), p) for m, p in matches if m and m["name"] == name]
-        return [p for _, p in sorted(found)]
+        matching = (p for p in folder.iterdir() if _CHECKPOINT.match(p.name))
+        return sorted((p for p in matching if _place(p)[0] == name), key=_place)
 
-    def load_checkpoint(self, name: str) -> tuple[Snapshot, dict[str, Any]] | None:
-        """The newest checkpoint of a training that is whole, or None."""
+    def load_checkpoint(
+        self, name: str, tell: Callable[[str], object] | None = None
+    ) -> tuple[Snapshot, dict[str, Any]] | None:
+        """The newest checkpoint of a training that is whole, or None.
+
+        A damaged one falls back to the one before; with none, training starts anew and ends at the same
+        numbers.
+
+        Args:
+            name: which training.
+            tell: is given a sentence where some had to be passed over: which, why, and from where
+                training goes on instead.
+        """
+        passed: list[str] = []
+        found = None
         for place in reversed(self.checkpoints(name)):
             try:
-                return _read_checkpoint(place)
-            except FalllineError:
-                # A damaged one falls back to the one before; with none, training starts anew and
-                # ends at the same numbers.
-                continue
-        return None
+                found = _read_checkpoint(place)
+                break
+            except files.DamagedError as error:
+                passed.append(error.fact)
+        if passed and tell is not None:
+            instead = "no whole one is left, and training starts anew"
+            if found is not None:
+                instead = f"training goes on from step {int(found[0].arrays['step']):,} instead"
+            tell(f"{', '.join(passed)}; {instead}.")
+        return found
+
+
+def _place(path: Path) -> tuple[str, int, int]:
+    """Of which training a checkpoint is, at which step, and how often one of this step was written before."""
+    match = _CHECKPOINT.match(path.name)
+    assert match is not None
+    return match["name"], int(match["step"]), int(match["again"] or 0)
+
+
+def _holds(place: Path, digests: dict[str, str]) -> bool:
+    """Does a checkpoint hold just these files, undamaged?"""
+    try:
+        return all(files.digest(files.read(place / n)) == d for n, d in digests.items())
+    except FalllineError:
+        return False
+
+
+def _about(place: Path) -> dict[str, Any]:
+    """What a checkpoint's ``checkpoint.json`` says."""
+    facts = files.from_json(files.read(place / "checkpoint.json"), place / "checkpoint.json")
+    files.require_seal(facts, place / "checkpoint.json")
+    return facts
 
 
 def _read_checkpoint(place: Path) -> tuple[Snapshot, dict[str, Any]]:
     from fallline.descent.run import Snapshot
 
-    facts = files.from_json(files.read(place / "checkpoint.json"), place)
-    files.require_seal(facts, place)
+    facts = _about(place)
     contents: dict[str, bytes] = {}
     for name, expected in facts["files"].items():
         contents[name] = files.read(place / name)

@@ -1,0 +1,69 @@
+"""Ending in time when the machine asks for its place back: SIGTERM, and exit code 75."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRY_AGAIN = 75
+"""EX_TEMPFAIL: nothing is wrong and nothing is lost; launchers start the command again."""
+
+GRACE = 20.0
+"""Seconds for what only the main thread can do, such as a last checkpoint. Launchers wait for 10 to 30."""
+
+AT_ONCE = 1.0
+"""Seconds where there is nothing to lose yet."""
+
+
+class Terminated(BaseException):
+    """SIGTERM came where no loop was listening for it."""
+
+
+class terminable:  # noqa: N801 - a context manager, named like one
+    """A command that SIGTERM ends in good order, and within a bounded time.
+
+    In Python code it raises `Terminated`, unless the training loop listens for itself; where the main thread
+    is inside compiled code for long, a thread of its own ends the process. Files are whole at any moment.
+    """
+
+    def __init__(self, sentence: Callable[[], str]) -> None:
+        """Name what is said where the main thread cannot say it any more."""
+        self._sentence = sentence
+        self._over = threading.Event()
+        self.grace = AT_ONCE
+
+    def __enter__(self) -> terminable:
+        self._listening = threading.current_thread() is threading.main_thread()
+        if self._listening:
+            self._heard, self._told = os.pipe()
+            os.set_blocking(self._told, False)
+            self._before: Any = signal.signal(signal.SIGTERM, _raise)
+            # Written to at once, even while the main thread is busy outside of Python.
+            signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
+            threading.Thread(target=self._listen, name="terminable", daemon=True).start()
+        return self
+
+    def _listen(self) -> None:
+        while number := os.read(self._heard, 1):
+            if number[0] == signal.SIGTERM and not self._over.wait(self.grace):
+                # As a whole and past Python's buffers, which the main thread may hold a lock on.
+                os.write(2, f"{self._sentence()}\n".encode())
+                os._exit(TRY_AGAIN)
+
+    def __exit__(self, *error: object) -> None:
+        if self._listening:
+            self._over.set()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
+            os.close(self._told)
+
+
+def _raise(number: int, frame: Any) -> None:
+    # A second one ends the process as it would any other.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated

@@ -1,0 +1,141 @@
+"""How much memory is free, and how much a table would take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fallline.data import places
+from fallline.errors import FalllineError
+
+_SAMPLE = 1 << 18
+_FOOTERS = 16
+_UNLIMITED = 1 << 60
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """How many bytes of memory may still be taken.
+
+    The smallest of what the system has available, what is left under the limits of the control
+    groups that this process is in (version 1 and 2), and what is left under ``ulimit -v``.
+
+    Args:
+        root: Where ``proc`` and ``sys`` are.
+    """
+    left = [_available(root), *_left_in_groups(root), *_left_of_addresses(root)]
+    return max(min(left), 0)
+
+
+def weight(data: Any) -> int | None:
+    """How many bytes a table would take in memory, estimated from file sizes, footers and a sample.
+
+    Args:
+        data: What `fallline.data.readers.read_table` takes.
+
+    Returns:
+        The estimate; None where it is not known without reading: frames, bundled sets, formats
+        that cannot be read in chunks, files that are not there.
+    """
+    from fallline.data.datasets import BUNDLED
+    from fallline.data.stream import kind_of
+
+    if not isinstance(data, (str, Path, list, tuple)):
+        return None
+    if str(data) in BUNDLED and not Path(str(data)).is_file():
+        return None
+    kind = kind_of(data)  # pyright: ignore[reportUnknownArgumentType]
+    if kind is None:
+        return None
+    try:
+        files = places.expand(data)  # pyright: ignore[reportUnknownArgumentType]
+        sizes = [places.size(place) for place in files]
+        return round(sum(sizes) * _growth(kind, files, sizes))
+    except (FalllineError, OSError, ValueError):
+        # Reading will say what is wrong.
+        return None
+
+
+def _growth(kind: str, files: list[str], sizes: list[int]) -> float:
+    """Bytes in memory for a byte in the files."""
+    if kind == "npy":
+        return 1.0
+    looked = min(len(files), _FOOTERS if kind == "parquet" else 1)
+    chosen = [i * len(files) // looked for i in range(looked)]
+    if kind == "parquet":
+        from fallline.data.stream_parquet import bytes_in_memory
+
+        taken = sum(bytes_in_memory(files[i]) for i in chosen)
+        return taken / max(sum(sizes[i] for i in chosen), 1)
+    from fallline.data.delimited import read_delimited
+
+    place = files[chosen[0]]
+    with places.open_input(place) as file:
+        sample = file.read(_SAMPLE)
+    whole = sample[: sample.rfind(b"\n") + 1] if len(sample) == _SAMPLE else sample
+    ending = Path(places.name_of(place)).suffix.lower()
+    piece: Any = places.Piece(whole, places.name_of(place))
+    frame = read_delimited(piece, "\t" if ending == ".tsv" else None)
+    return frame.estimated_size() / max(len(whole), 1)
+
+
+def _available(root: Path) -> int:
+    try:
+        told = (root / "proc/meminfo").read_text()
+        return next(int(line.split()[1]) for line in told.splitlines() if "MemAvailable" in line) * 1024
+    except (OSError, StopIteration):
+        # No Linux: half of what is built in is a guess on the safe side.
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _left_in_groups(root: Path) -> list[int]:
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    left: list[int] = []
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:
+            mount, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            mount = root / "sys/fs/cgroup/memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        # In a container the group's own folder may be the mount itself. A limit binds all below.
+        folder = mount / path.strip("/")
+        for group in [folder, *folder.parents]:
+            found = _left_in(group, *names)
+            if found is not None:
+                left.append(found)
+            if group == mount:
+                break
+    return left
+
+
+def _left_in(group: Path, limit: str, used: str, file: str) -> int | None:
+    """What is left in one group; None where nothing limits it."""
+    try:
+        most = (group / limit).read_text().strip()
+        if most == "max" or int(most) >= _UNLIMITED:
+            return None
+        taken = int((group / used).read_text())
+        # Pages of files that were read are given back at once when memory is short.
+        stats = dict(line.split(maxsplit=1) for line in (group / "memory.stat").open())
+        return int(most) - taken + int(stats.get(file, 0))
+    except (OSError, ValueError):
+        return None
+
+
+def _left_of_addresses(root: Path) -> list[int]:
+    try:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if most in (resource.RLIM_INFINITY, -1):
+            return []
+        pages = int((root / "proc/self/statm").read_text().split()[0])
+    except (ImportError, OSError, ValueError):
+        return []
+    return [most - pages * os.sysconf("SC_PAGE_SIZE")]

@@ -1,0 +1,603 @@
+"""Fit a table that is read in pieces: larger than memory, or shared by several devices and machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fallline import losses
+from fallline.data import shards as cutting
+from fallline.data.encode import Encoder
+from fallline.data.statistics import Statistics, learn_from, training_summary
+from fallline.data.stream import Source, free_memory, open_source
+from fallline.descent import batches
+from fallline.descent.crew import Crew, local_crew
+from fallline.descent.descend import descend
+from fallline.descent.history import EPOCH_FIELDS, STEP_FIELDS, History
+from fallline.descent.problem import Problem, pose, with_rate
+from fallline.descent.range_test import find_learning_rate
+from fallline.descent.run import Snapshot
+from fallline.descent.sharded import ShardedProblem, shape_for
+from fallline.descent.signals import ASKED_TO_STOP
+from fallline.errors import FalllineError
+from fallline.jobs import fit as fitting
+from fallline.jobs.result import TableRun
+from fallline.jobs.supply import Aside, Pieces, SourceSupply
+from fallline.jobs.totals import Totals
+from fallline.store import files
+from fallline.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from fallline.data.shards import Counts, Piece, Shard
+    from fallline.descent.batches import BatchPlan
+    from fallline.descent.range_test import RangeTest
+    from fallline.descent.run import Run
+    from fallline.jobs.config import FitConfig
+    from fallline.jobs.fit import Reporter
+
+SAMPLE = 32_768
+"""Training rows that the learning rate is found on, and the model is checked with."""
+
+SAMPLE_BYTES = 16e6
+
+LARGEST_BLOCK = 1 << 30
+"""Bytes of a block, at most: beyond, more of them at a time change nothing."""
+
+MARGIN = 96 << 20
+"""Bytes kept free for compiling and for what libraries hold back."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What the first pass over a table leaves behind.
+
+    Attributes:
+        encoder: how columns become numbers.
+        shards: those of this process.
+        counts: rows of the whole table by what they serve.
+        longest: training rows of the longest shard.
+        summary: what there is to know of the training rows' target; see `training_summary`.
+        sample: encoded training rows from everywhere.
+        sizes: bytes that reading the largest piece took.
+    """
+
+    encoder: Encoder
+    shards: list[Shard]
+    counts: Counts
+    longest: int
+    summary: dict[str, Any]
+    sample: tuple[np.ndarray, np.ndarray]
+    largest: int
+
+
+def run_streamed(
+    config: FitConfig,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_every: float = fitting.CHECKPOINT_SECONDS,
+    reporter: Reporter | None = None,
+    crew: Crew | None = None,
+) -> TableRun:
+    """Do what a config asks for, on a table read in pieces; see `fallline.jobs.fit.fit`.
+
+    Every process of a crew calls it with the same arguments; process 0 writes the run and reports.
+
+    Raises:
+        FalllineError: in a sentence, for anything that cannot be done.
+    """
+    began = time.perf_counter()
+    crew = crew or local_crew(config.devices)
+    reporter = reporter if reporter is not None and crew.leads else fitting.Reporter()
+    if config.data is None:
+        raise FalllineError("Only a table in files can be streamed; name it by its path.")
+    reporter.reading(config.data)
+    source = shared_source(config.data, crew)
+    target = config.target or source.target
+    if target not in source.schema:
+        raise FalllineError(_no_target(source, target))
+    number = shards_for(config, crew)
+    folder = RunFolder(out) if out is not None else None
+    facts = {"config": config.to_json(), "fingerprint": source.fingerprint}
+    if crew.leads and folder is not None:
+        open_folder(folder, facts, resume=resume)
+    crew.meet([0])
+    aside = Aside(Path(out).expanduser() if out is not None else None)
+    try:
+        ready = prepare(source, str(target), config, number, crew, aside, reporter)
+        rows = {**dataclasses.asdict(ready.counts)}
+        reporter.encoded(ready.encoder, rows)
+        prepared = time.perf_counter()
+        names = ["linear", "mlp"] if config.model == "auto" else [config.model]
+        job = _Job(config, source, ready, crew, aside, folder, resume, checkpoint_every, reporter)
+        runs: dict[str, Run] = {}
+        for name in names:
+            runs[name] = job.train(name)
+            reporter.trained(name, runs[name])
+            if runs[name].stop.reason in ASKED_TO_STOP:
+                break
+        spent = time.perf_counter() - prepared
+        reporter.measuring()
+        best = min(runs, key=lambda name: fitting.validation_loss(runs[name]))
+        cut_short = next((r for r in runs.values() if r.stop.reason in ASKED_TO_STOP), None)
+        train_seconds = sum(run.seconds for run in runs.values())
+        result = job.summarise(runs, best, train_seconds)
+    except FalllineError:
+        if crew.leads and folder is not None and not resume:
+            folder.discard()
+        raise
+    finally:
+        aside.close()
+    fitted = TableRun(runs[best], ready.encoder, config, result, folder.path if folder else None)
+    result["total_seconds"] = time.perf_counter() - began + max(train_seconds - spent, 0.0)
+    result["run"] = str(folder.path) if folder else None
+    if cut_short is not None:
+        result["stop_reason"], result["sentence"] = cut_short.stop.reason, cut_short.stop.sentence
+    if crew.leads and folder is not None:
+        reporter.writing()
+        if cut_short is not None:
+            folder.mark("interrupted")
+        else:
+            fitted.save(folder)
+    # No process leaves before the run is written: those that launch them may end all with the first.
+    crew.meet([0])
+    return fitted
+
+
+def open_folder(folder: RunFolder, facts: dict[str, Any], *, resume: bool) -> None:
+    """Start the run's folder, or see that the run in it is the same."""
+    if not resume:
+        folder.create(facts)
+        return
+    if not folder.exists:
+        raise FalllineError(f"There is no run to resume in {folder.path}.")
+    fitting.require_same(folder, facts)
+    folder.sweep()
+    folder.mark("running")
+
+
+def shared_source(data: str, crew: Crew) -> Source:
+    """The source, looked at by process 0 and told to all."""
+    told = None
+    if crew.leads:
+        told = json.dumps(open_source(data).to_json()).encode()
+    return Source.from_json(json.loads(crew.broadcast(told)))
+
+
+def _no_target(source: Source, target: str | None) -> str:
+    names = list(source.schema)
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    if target is None:
+        return f"Name the column to predict with --target; {source.name} has {shown}."
+    return f"There is no column {target!r} in {source.name}; it has {shown}."
+
+
+def shards_for(config: FitConfig, crew: Crew) -> int:
+    """How many shards the rows are cut into: as asked for, if a batch can be taken from all alike.
+
+    Raises:
+        FalllineError: if the devices cannot share them.
+    """
+    number = config.shards
+    if isinstance(config.batch_size, int):
+        number = math.gcd(config.batch_size, number)
+    if number % crew.devices:
+        of = f"batches of {config.batch_size} rows in " if number != config.shards else ""
+        raise FalllineError(
+            f"{crew.devices} devices cannot share {of}{number} shards alike: choose a number of devices that "
+            f"divides the shards, or --shards and --batch-size that {crew.devices} divides."
+        )
+    return number
+
+
+def prepare(
+    source: Source,
+    target: str,
+    config: FitConfig,
+    number: int,
+    crew: Crew,
+    aside: Aside,
+    reporter: Reporter,
+) -> Prepared:
+    """The first pass: learn the encoding, set held-out rows aside, take a sample."""
+    test = config.test if isinstance(config.test, float) else 0.0
+    counts = cutting.counts(source.rows, config.validation, test)
+    every = cutting.shards([chunk.rows for chunk in source.chunks], number, counts)
+    each = number // crew.size
+    mine = every[crew.rank * each : (crew.rank + 1) * each]
+    pieces = Pieces(source, config.seed)
+    pieces.columns = [name for name in source.schema if name not in config.drop]
+    looked = _Look(pieces, target, config, source, aside, SAMPLE // number)
+    total = sum(shard.counts.rows for shard in mine)
+    done = 0
+    for shard in mine:
+        for piece in shard.pieces:
+            looked.at(shard, piece)
+            done += piece.rows
+            crew.beat()
+            reporter.scanning(done, total)
+    reporter.encoding()
+    learned = _merged(looked.statistics, source, crew)
+    loss = losses.by_name(config.loss) if config.loss else None
+    task = loss.task if config.task == "auto" and loss is not None else config.task
+    encoder = learn_from(learned, task=task, standardize_target=loss is None or loss.scale_free)
+    if loss is not None and loss.task != encoder.task:
+        raise FalllineError(
+            f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
+        )
+    looked.encode(encoder)
+    return Prepared(
+        encoder,
+        mine,
+        counts,
+        max(shard.counts.training for shard in every),
+        training_summary(learned, encoder),
+        _joined(looked.sample(encoder), len(encoder.feature_names), crew),
+        looked.largest,
+    )
+
+
+class _Look:
+    """Looks at every piece once."""
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        target: str,
+        config: FitConfig,
+        source: Source,
+        aside: Aside,
+        sample: int,
+    ) -> None:
+        self.pieces, self.target, self.config, self.source = pieces, target, config, source
+        self.aside, self.sampled = aside, sample
+        self.statistics: dict[int, Statistics] = {}
+        self.largest = 0
+        self._frames: list[pl.DataFrame] = []
+        self._raw: list[tuple[int, Path, np.ndarray]] = []
+
+    def at(self, shard: Shard, piece: Piece) -> None:
+        """Learn from a piece, and keep what is held out of it."""
+        table = self.pieces.read(piece)
+        frame = table.frame
+        roles = piece.roles(self.config.seed)
+        training = roles == cutting.TRAINING
+        if shard.number not in self.statistics:
+            self.statistics[shard.number] = Statistics(self.source, self.target, self.config.drop)
+        learned = self.statistics[shard.number]
+        learned.add(table, None if training.all() else training, piece.chunk, piece.start)
+        self.largest = max(self.largest, int(frame.estimated_size()))
+        if not training.all():
+            path = self.aside.path / f"raw-{len(self._raw)}.arrow"
+            self.aside.write_raw(frame.filter(~training), path)
+            self._raw.append((shard.number, path, roles[~training]))
+        quota = self._quota(shard, piece)
+        if quota:
+            found = np.flatnonzero(training)
+            chosen = found[np.arange(quota) * len(found) // quota]
+            self._frames.append(frame[chosen])
+
+    def _quota(self, shard: Shard, piece: Piece) -> int:
+        total = shard.counts.rows
+        wish = min(self.sampled, total)
+        due = wish * (piece.begin + piece.rows) // total - wish * piece.begin // total
+        return min(due, piece.training)
+
+    def encode(self, encoder: Encoder) -> None:
+        """Encode what was held out, file by file."""
+        import polars as pl
+
+        for shard, path, roles in self._raw:
+            frame = pl.read_ipc(path)
+            x, y = encoder.features(frame), encoder.targets(frame)
+            for role in (cutting.VALIDATION, cutting.TEST):
+                if (roles == role).any():
+                    self.aside.add(shard, role, x[roles == role], y[roles == role])
+            path.unlink()
+
+    def sample(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+        """The sample, encoded."""
+        import polars as pl
+
+        if not self._frames:
+            width = len(encoder.feature_names)
+            kind = np.float32 if encoder.classes is None else np.int32
+            return np.zeros((0, width), np.float32), np.zeros(0, kind)
+        frame = pl.concat(self._frames)
+        most = max(1, int(SAMPLE_BYTES / (4 * max(len(encoder.feature_names), 1))))
+        if frame.height > most:
+            frame = frame[np.arange(most) * frame.height // most]
+        return encoder.features(frame), encoder.targets(frame)
+
+
+def _merged(mine: dict[int, Statistics], source: Source, crew: Crew) -> Statistics:
+    """What all shards taught, put together in their order, whoever looked at them."""
+    told = json.dumps({number: learned.to_json() for number, learned in mine.items()}).encode()
+    parts: dict[int, Any] = {}
+    for content in crew.exchange(told):
+        parts |= {int(number): value for number, value in json.loads(content).items()}
+    learned = [Statistics.from_json(parts[number], source) for number in sorted(parts)]
+    for other in learned[1:]:
+        learned[0].merge(other)
+    return learned[0]
+
+
+def _joined(
+    sample: tuple[np.ndarray, np.ndarray], width: int, crew: Crew
+) -> tuple[np.ndarray, np.ndarray]:
+    """The samples of all processes, in the order of their shards."""
+    x, y = sample
+    rows = [np.frombuffer(part, x.dtype) for part in crew.exchange(x.tobytes())]
+    targets = [np.frombuffer(part, y.dtype) for part in crew.exchange(y.tobytes())]
+    return np.concatenate(rows).reshape(-1, width), np.concatenate(targets)
+
+
+def block_rows(config: FitConfig, width: int, largest: int) -> int:
+    """How many rows a block may have, all shards together.
+
+    Two blocks are there at once, the one in use and the next, besides the pieces that are being read.
+
+    Raises:
+        FalllineError: if the memory allowed is too little for any.
+    """
+    used = _resident()
+    row = 4 * (width + 3)
+    limit = config.memory if config.memory is not None else used + free_memory() // 2
+    left = limit - used - MARGIN - 3 * largest
+    rows = int(min(left / 2.5, LARGEST_BLOCK) / row)
+    if rows < 4096:
+        need = used + MARGIN + 3 * largest + int(2.5 * 16384 * row)
+        raise FalllineError(
+            f"Streaming this table takes at least {math.ceil(need / 1e6):,} MB of memory, of which "
+            f"{used / 1e6:,.0f} MB are in use already: allow more with --memory, or cut the table into "
+            "smaller row groups."
+        )
+    return rows
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has in use."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration, ValueError):
+        return 400 << 20
+
+
+@dataclasses.dataclass
+class _Job:
+    """What training needs, whichever model."""
+
+    config: FitConfig
+    source: Source
+    ready: Prepared
+    crew: Crew
+    aside: Aside
+    folder: RunFolder | None
+    resume: bool
+    checkpoint_every: float
+    reporter: Reporter
+    supply: SourceSupply | None = None
+
+    @property
+    def plan(self) -> BatchPlan:
+        """Which rows each step sees."""
+        width = len(self.ready.encoder.feature_names)
+        config = self.config
+        plan = batches.plan(
+            self.ready.counts.training, config.batch_size, columns=width, seed=config.seed
+        )
+        if config.batch_size == "auto" and not plan.full:
+            # As many rows from each shard.
+            size = -(-plan.size // config.shards) * config.shards
+            plan = dataclasses.replace(plan, size=min(size, plan.rows))
+        return plan
+
+    def make_supply(self, plan: BatchPlan) -> SourceSupply:
+        """Blocks for a plan, as large as memory allows, or as they were when the run began."""
+        ready, crew = self.ready, self.crew
+        number = len(ready.shards) * crew.size
+        batch = None if plan.full else plan.size // number
+        stored = self.folder.facts().get("block") if self.folder and self.resume else None
+        if stored is None:
+            width = len(ready.encoder.feature_names)
+            stored = block_rows(self.config, width, ready.largest) // number
+            # A process with less memory decides for all.
+            stored = -int(crew.meet([-stored])[:, 0].max())
+        block = max(stored // (batch or 1), 1) * (batch or 1)
+        if self.folder and crew.leads and not self.resume:
+            self.folder.note({"block": block})
+        if batch is None and block < ready.longest:
+            raise FalllineError(
+                f"Steps over all {plan.rows:,} rows need them in memory at once: choose a --batch-size."
+            )
+        pieces = Pieces(self.source, self.config.seed)
+        wanted = dict.fromkeys([*ready.encoder.columns, ready.encoder.target])
+        pieces.columns = list(wanted)
+        return SourceSupply(
+            pieces,
+            ready.encoder,
+            ready.shards,
+            self.aside,
+            devices=crew.local,
+            batch=batch,
+            block=block,
+            longest=ready.longest,
+            seed=self.config.seed,
+        )
+
+    def train(self, name: str) -> Run:
+        """Train one model, "linear" or "mlp", from its last checkpoint where there is one."""
+        config, ready, crew = self.config, self.ready, self.crew
+        plan = self.plan
+        if self.supply is None:
+            self.supply = self.make_supply(plan)
+        epochs = config.epochs or batches.default_epochs(plan)
+        sample = fitting.Rows(ready.encoder, ready.sample, None, None)
+        model, loss = fitting.model_for(name, sample, config)
+        optimizer = config.make_optimizer(name, epochs * plan.steps, plan.steps)
+        holds_out = ready.counts.validation > 0
+        patience = config.patience
+        if patience is None and holds_out:
+            patience = max(10, math.ceil(200 / plan.steps))
+        asked: dict[str, Any] = {
+            "optimizer": optimizer,
+            "batch_size": plan.size,
+            "l1": config.l1,
+            "l2": config.l2,
+            "seed": config.seed,
+            "precision": config.precision,
+        }
+        problem, found_loss = pose(
+            model, loss, ready.sample, epochs=epochs, patience=patience, **asked
+        )
+        self.reporter.training(name, plan, epochs)
+        snapshot, rate = self._checkpoint(name)
+        tried: RangeTest | None = None
+        if rate is None and config.learning_rate == "auto":
+            tried = self._try_rates(model, loss, asked)
+            rate = crew.meet([tried.learning_rate if tried else 0.0])[0, 0]
+        if rate is not None:
+            problem.optimizer = with_rate(problem.optimizer, float(rate))
+        kept = {f.name: getattr(problem, f.name) for f in dataclasses.fields(Problem)}
+        kept |= {
+            "plan": plan,
+            "steps": epochs * plan.steps,
+            "epochs": float(epochs),
+            "shape": shape_for(plan, crew, self.supply, sync_every=config.sync_every),
+        }
+        sharded = ShardedProblem(
+            **kept,
+            supply=self.supply,
+            crew=crew,
+            shards=len(ready.shards) * crew.size,
+            holds_out=holds_out,
+        )
+        run = descend(
+            sharded,
+            self.reporter.progress if crew.leads else None,
+            self._keeper(name, model.describe(), loss.name, plan) if crew.leads else None,
+            self.checkpoint_every,
+            snapshot,
+        )
+        run.model, run.loss, run.range_test = model, found_loss, tried
+        run.precision = problem.precision
+        return run
+
+    def _try_rates(self, model: Any, loss: Any, asked: dict[str, Any]) -> RangeTest | None:
+        """The range test on the sample, by process 0 alone."""
+        if not self.crew.leads:
+            return None
+        share = 0.2 if self.ready.counts.validation else 0.0
+        problem, _ = pose(model, loss, self.ready.sample, validation=share, **asked)
+        return find_learning_rate(problem)
+
+    def _checkpoint(self, name: str) -> tuple[Snapshot | None, float | None]:
+        """Where process 0 finds that training stood, told to all."""
+        if not self.resume or self.folder is None:
+            return None, None
+        told = None
+        if self.crew.leads:
+            found = self.folder.load_checkpoint(name, self.reporter.remark)
+            told = b"" if found is None else _packed(*found)
+        content = self.crew.broadcast(told)
+        return _unpacked(content) if content else (None, None)
+
+    def _keeper(self, name: str, model: Any, loss: str, plan: BatchPlan) -> Any:
+        encoder = self.ready.encoder
+        classes = None if encoder.classes is None else [str(label) for label in encoder.classes]
+        about = {
+            "plan": dataclasses.asdict(plan),
+            "model": model,
+            "loss": loss,
+            "rows": dataclasses.asdict(self.ready.counts),
+            "features": len(encoder.feature_names),
+            "target": encoder.target,
+            "task": encoder.task,
+            "classes": classes,
+        }
+        if self.folder is None:
+            return None
+        return fitting.keeper(self.folder, name, about, self.reporter)
+
+    def summarise(self, runs: dict[str, Run], best: str, seconds: float) -> dict[str, Any]:
+        """The result of a fit, measured on the held-out rows part by part."""
+        assert self.supply is not None
+        config, ready, crew = self.config, self.ready, self.crew
+        run, encoder, counts = runs[best], ready.encoder, ready.counts
+        numbers, measured_on = Totals(encoder, ready.summary), "training"
+        parts: Any = [(0, ready.sample)] if crew.leads else []
+        if isinstance(config.test, str):
+            measured_on, parts = "test", self._other(config.test) if crew.leads else []
+        elif counts.test:
+            measured_on, parts = "test", self.supply.tested()
+        elif counts.validation:
+            measured_on = "validation"
+            parts = self.aside.parts(ready.shards, cutting.VALIDATION)
+        measured = 0
+        for shard, (x, y) in parts:
+            numbers.add(shard, y, run.predict(x))
+            measured += len(y)
+            crew.beat()
+        rows = dataclasses.asdict(counts)
+        if isinstance(config.test, str):
+            rows["test"] = measured
+        return {
+            **fitting.head_of(encoder),
+            **numbers.told(crew),
+            "measured_on": measured_on,
+            **fitting.facts_of(runs, best, seconds),
+            "rows": rows,
+            "features": len(encoder.feature_names),
+            "notes": encoder.notes,
+            "streamed": {
+                "rows_a_block": self.supply.rows * crew.devices,
+                "blocks": self.supply.blocks,
+                "shards": len(ready.shards) * crew.size,
+                "devices": crew.devices,
+                "processes": crew.size,
+                "sync_every": config.sync_every,
+            },
+            "run": None,
+        }
+
+    def _other(self, path: str) -> Any:
+        """The rows of a table of its own to measure on, chunk by chunk."""
+        encoder = self.ready.encoder
+        source = open_source(path, like=[*encoder.columns, encoder.target])
+        for chunk in range(len(source.chunks)):
+            table = source.read(chunk, text=encoder.text_columns)
+            yield 0, (encoder.features(table), encoder.targets(table))
+
+
+def _packed(snapshot: Snapshot, facts: dict[str, Any]) -> bytes:
+    """A checkpoint as bytes for the other processes; numbers by name, no code."""
+    arrays = {f"carry/{name}": array for name, array in snapshot.arrays.items()}
+    history = snapshot.history
+    arrays |= {f"steps/{name}": np.asarray(values) for name, values in history.steps.items()}
+    arrays |= {f"epochs/{name}": np.asarray(values) for name, values in history.epochs.items()}
+    arrays["facts/seconds"] = np.asarray(snapshot.seconds)
+    arrays["facts/learning_rate"] = np.asarray(float(facts["learning_rate"]))
+    return files.to_safetensors(arrays)
+
+
+def _unpacked(content: bytes) -> tuple[Snapshot, float]:
+    arrays = files.from_safetensors(content, Path("checkpoint"))
+    parts: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        head, _, rest = name.partition("/")
+        parts.setdefault(head, {})[rest] = array
+    steps = {name: parts["steps"][name] for name in STEP_FIELDS}
+    epochs = {name: parts["epochs"][name] for name in EPOCH_FIELDS}
+    facts = parts["facts"]
+    snapshot = Snapshot(parts["carry"], History(steps, epochs, {}, []), float(facts["seconds"]))
+    return snapshot, float(facts["learning_rate"])

@@ -1,0 +1,210 @@
+"""Training on a Ray cluster: Ray starts the workers, and starts them again; JAX does all the rest.
+
+Each worker that Ray starts joins the others through JAX's own runtime and trains as it would under any
+other launcher. When one is lost, Ray ends the others and starts as many as the cluster then has, and they
+go on from the run folder's newest checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fallline.errors import FalllineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fallline.descent.crew import Crew
+    from fallline.jobs.result import TableRun
+
+NAME = "Ray"
+
+
+def fit(
+    data: str | Path,
+    target: str | None = None,
+    *,
+    out: str | Path,
+    workers: int | tuple[int, int] = 2,
+    address: str | None = None,
+    cpus_per_worker: int = 1,
+    gpus_per_worker: int = 0,
+    max_failures: int = 3,
+    wait: float = 300,
+    resume: bool = False,
+    checkpoint_every: float | None = None,
+    **options: Any,
+) -> TableRun:
+    """Train on several workers that Ray starts, and starts again where one is lost.
+
+    Every worker reads its part of the table, so all hosts must see ``data`` under the same name. Worker 0
+    writes the run folder, and the caller reads it: ``out`` must be on storage that all hosts see.
+    (A folder of the caller's machine alone will do while Ray puts worker 0 there.)
+
+    Args:
+        data: a path, a pattern, an address or the name of a bundled set; not a table in memory.
+        target: the column to predict; may be left out where the source names it.
+        out: the folder to keep the run in.
+        workers: how many, or the fewest and the most: then as many as the cluster has when training
+            starts or starts again, so long as they divide the number of shards.
+        address: "auto" for the cluster that this machine belongs to, "HOST:PORT" for another, None to
+            start Ray on this machine alone, where nothing listens to other machines.
+        cpus_per_worker: cores that a worker takes.
+        gpus_per_worker: GPUs that a worker takes; with none it computes on its cores.
+        max_failures: how often training starts again before it is given up.
+        wait: seconds to wait for a fixed number of workers before it is given up.
+        resume: go on with the unfinished run in ``out``.
+        checkpoint_every: seconds between two checkpoints.
+        options: the fields of `fallline.jobs.config.FitConfig`.
+
+    Returns:
+        The run, read back from ``out``.
+
+    Raises:
+        FalllineError: in a sentence, for anything that cannot be done.
+    """
+    from fallline.jobs.config import FitConfig
+    from fallline.jobs.fit import CHECKPOINT_SECONDS
+    from fallline.jobs.result import load
+    from fallline.store.folder import RunFolder
+
+    if not isinstance(data, (str, Path)):
+        raise FalllineError(
+            "Ray's workers read the table themselves: give its path, or write it to a file first."
+        )
+    config = FitConfig.from_json({"data": str(data), "target": target, **options})
+    limits = sizes(workers, config.shards)
+    require_ray()
+    folder = RunFolder(Path(out).expanduser().absolute())
+    if resume != folder.exists:
+        # The workers go on with what they find there, so that it must be known to be this run's.
+        if resume:
+            raise FalllineError(f"There is no run to resume in {out}.")
+        raise FalllineError(f"{out} is not empty; give another --out, or go on with --resume.")
+    if resume and folder.facts().get("status") == "finished":
+        raise FalllineError(f"The run in {out} is finished; there is nothing to resume.")
+    with _marked(folder.path) as mark:
+        order = {
+            "config": config.to_json(),
+            "out": str(folder.path),
+            "mark": mark,
+            "every": CHECKPOINT_SECONDS if checkpoint_every is None else checkpoint_every,
+        }
+        from fallline.scale import ray_launch
+
+        ray_launch.launch(
+            _train,
+            order,
+            limits=limits,
+            shards=config.shards,
+            address=address,
+            cpus=cpus_per_worker,
+            gpus=gpus_per_worker,
+            max_failures=max_failures,
+            wait=wait,
+        )
+    return load(folder.path)
+
+
+def _train(crew: Crew, order: dict[str, Any]) -> None:
+    """What each worker does once it has joined the others."""
+    from fallline.jobs.config import FitConfig
+    from fallline.jobs.fit import run_fit
+    from fallline.store.folder import RunFolder
+
+    folder = RunFolder(order["out"])
+    told = None
+    if crew.leads:
+        status = folder.facts().get("status") if folder.exists else None
+        seen = (folder.path / order["mark"]).is_file()
+        told = json.dumps([seen, status]).encode()
+    seen, status = json.loads(crew.broadcast(told))
+    if not seen:
+        raise FalllineError(
+            f"Worker 0 runs on another host than the caller and does not see {folder.path}: put --out "
+            "on storage that all hosts see."
+        )
+    if status == "finished":
+        # It was lost after its work was done.
+        return
+    run_fit(
+        FitConfig.from_json(order["config"]),
+        out=folder.path,
+        resume=status is not None,
+        checkpoint_every=order["every"],
+        crew=crew,
+    )
+
+
+def sizes(workers: int | tuple[int, int], shards: int) -> tuple[int, int]:
+    """The fewest and the most workers, both dividing the number of shards.
+
+    >>> sizes(4, shards=8), sizes((3, 7), shards=24)
+    ((4, 4), (3, 6))
+
+    Raises:
+        FalllineError: if there is no such number.
+    """
+    low, high = (workers, workers) if isinstance(workers, int) else workers
+    if low < 1 or high < low:
+        raise FalllineError(
+            f"The workers must be a number, or the fewest and the most as in 4:8; not {low}:{high}."
+        )
+    fitting = [n for n in range(1, shards + 1) if shards % n == 0]
+    within = [n for n in fitting if low <= n <= high]
+    if not within:
+        asked = str(low) if low == high else f"{low} to {high}"
+        raise FalllineError(
+            f"{asked} workers cannot share {shards} shards evenly: take one of "
+            f"{', '.join(map(str, fitting))} workers, or a multiple of {low} with --set shards={low * 4}."
+        )
+    return within[0], within[-1]
+
+
+def largest(possible: int, shards: int) -> int:
+    """The most workers of those possible that divide the number of shards.
+
+    >>> [largest(n, shards=8) for n in (1, 3, 5, 9)]
+    [1, 2, 4, 8]
+    """
+    return max(n for n in range(1, min(possible, shards) + 1) if shards % n == 0)
+
+
+def require_ray() -> None:
+    """Check that Ray is there.
+
+    Raises:
+        FalllineError: with the command that installs it.
+    """
+    try:
+        import ray.train
+    except ImportError:
+        raise FalllineError(
+            "Ray is not installed here:  pip install 'fallline[ray]'  on every host of the cluster."
+        ) from None
+
+
+@contextlib.contextmanager
+def _marked(folder: Path) -> Iterator[str]:
+    """A hidden file in a folder, by which a worker knows that it sees the same folder."""
+    from fallline.store import files
+
+    mark = f".seen-{secrets.token_hex(4)}"
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / mark).touch()
+    except OSError as error:
+        raise files.unwritable(folder, error) from None
+    try:
+        yield mark
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / mark).unlink()
+            if made and not os.listdir(folder):
+                folder.rmdir()

@@ -3,11 +3,11 @@
 python -m benchmarks.faults [--quick] [--only NAME] [--processes 2] [--out FILE.json]
 
 Processes of `fallline fit` are killed, asked to end, frozen, and robbed of their disk, their table and
-their checkpoints, at moments spread over the whole run; then they are resumed by the words they were started
-with. A fault is passed if everything had ended within a bounded time, with the code and the sentence that belong
-to it, and if the resumed run ended with the parameters, the history and the result of the run that nothing
-happened to, bit by bit. The table is adult.csv where FALLLINE_DATA has it, a made one otherwise. Small disks need
-root, and are left out without it.
+their checkpoints, at moments spread over the whole run; then they are resumed by the words they were
+started with. A fault is passed if everything had ended within a bounded time, with the code and the
+sentence that belong to it, and if the resumed run ended with the parameters, the history and the result of
+the run that nothing happened to, bit by bit. The table is adult.csv where FALLLINE_DATA has it, a made one
+otherwise. Small disks need root, and are left out without it.
 """
 
 from __future__ import annotations
@@ -160,6 +160,19 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def keep(path: Path | None, place: Place, rows: list[dict[str, Any]], seed: int) -> None:
+    """Write the rows beside those of other numbers of processes."""
+    if path is None:
+        return
+    told = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    names = {r["fault"] for r in rows}
+    others = [r for r in told["rows"] if r["fault"] not in names]
+    order = [s.name for s in SCENARIOS]
+    kept = sorted([*others, *rows], key=lambda r: order.index(r["fault"]))
+    about = {**facts(), "run_seconds": place.lasts, "seed": seed}
+    path.write_text(json.dumps({"facts": about, "rows": kept}, indent=1, ensure_ascii=False) + "\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the faults happen; 1 if anything was not as it should be."""
     asked = _asked(arguments)
@@ -191,13 +204,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{scenario.name} is left out: {reason}.", flush=True)
                 continue
             rows.append(row(scenario, outcomes))
+            keep(asked.out, place, rows, asked.seed)
             said = f"{scenario.name}: {rows[-1]['passed']} of {times} as they should be"
             print(said, *rows[-1]["troubles"], sep="\n  ", flush=True)
     print(f"\n{markdown(rows)}\n\nIn all {time.perf_counter() - began:.0f} s.")
-    if asked.out is not None:
-        about = {**facts(), "run_seconds": place.lasts, "seed": asked.seed, "stream": bool(stream)}
-        kept = {"facts": about, "rows": rows}
-        asked.out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     return int(any(r["passed"] < r["tried"] for r in rows))
 
 

@@ -1,7 +1,7 @@
 """Two hosts on one machine: network namespaces joined by a cable of a chosen speed.
 
-Each has its own addresses, ports, loopback, name, and a file of hosts in which its name stands for 127.0.1.1,
-as Debian writes it. They share the disk, the memory and the processor. Root is needed.
+Each has its own addresses, ports, loopback, name and file of hosts. They share the disk, the memory and the
+processor. Root is needed.
 """
 
 from __future__ import annotations
@@ -48,11 +48,16 @@ class Host:
         self.started.append(process)
         return process
 
+    def processes(self) -> list[int]:
+        """The numbers of all processes there."""
+        return [
+            int(number) for number in _run(["ip", "netns", "pids", self.name], check=False).split()
+        ]
+
     def kill(self) -> None:
         """Kill all that runs there, as if the power went."""
         for _ in range(5):
-            shown = _run(["ip", "netns", "pids", self.name], check=False)
-            numbers = [int(number) for number in shown.split()]
+            numbers = self.processes()
             if not numbers:
                 break
             for number in numbers:
@@ -81,12 +86,13 @@ def lacking() -> str:
 
 
 @contextlib.contextmanager
-def two_hosts(delay: float = 0) -> Iterator[tuple[Host, Host]]:
+def two_hosts(delay: float = 0, *, debian: bool = False) -> Iterator[tuple[Host, Host]]:
     """Two hosts; gone at the end, whatever happens, with all that ran there.
 
     Args:
         delay: milliseconds that a packet takes to the other one; above 0 a process carries it
             (`benchmarks.wire`), because many kernels have no ``netem``.
+        debian: let each host's name stand for 127.0.1.1 there, as Debian's installer writes it.
     """
     hosts = tuple(
         Host(f"fallline-{os.getpid()}-{i}", address) for i, address in enumerate(ADDRESSES)
@@ -98,7 +104,8 @@ def two_hosts(delay: float = 0) -> Iterator[tuple[Host, Host]]:
         for host in hosts:
             files = Path("/etc/netns") / host.name
             files.mkdir(parents=True)
-            (files / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {host.name}\n")
+            own = "127.0.1.1" if debian else host.address
+            (files / "hosts").write_text(f"127.0.0.1 localhost\n{own} {host.name}\n")
             _run(["ip", "netns", "add", host.name])
             _run(["ip", "-n", host.name, "link", "set", "lo", "up"])
         if delay:
@@ -109,6 +116,9 @@ def two_hosts(delay: float = 0) -> Iterator[tuple[Host, Host]]:
             if not delay:
                 _run(["ip", "link", "set", end, "netns", host.name])
                 _run(["ip", "-n", host.name, "link", "set", end, "name", "wire"])
+            if delay:
+                # Fewer packets, since each costs the carrier some work.
+                _run(["ip", "-n", host.name, "link", "set", "wire", "mtu", "9000"])
             _run(["ip", "-n", host.name, "addr", "add", f"{host.address}/24", "dev", "wire"])
             _run(["ip", "-n", host.name, "link", "set", "wire", "up"])
         yield hosts  # pyright: ignore

@@ -37,6 +37,27 @@ LONGEST = [
     "tests/test_check_gradient.py",
 ]
 
+# Four fifths of the time of these is XLA's, at making small loops fast that then run for milliseconds. They
+# ask what is done, said and drawn, and their programs are compiled quickly instead; the engine below them
+# and the commands above them are compiled as for users, and with ``--exhaustive`` all are.
+QUICKLY = (
+    "tests/diagnosis/",
+    "tests/estimators/",
+    "tests/jobs/",
+    "tests/page/",
+    "tests/show/",
+    "tests/studio/test_bad_messages.py",
+    "tests/studio/test_compare_view.py",
+    "tests/studio/test_fit_view.py",
+    "tests/studio/test_gallery_view.py",
+    "tests/studio/test_graph_view.py",
+    "tests/studio/test_network_view.py",
+    "tests/studio/test_runs_view.py",
+    "tests/studio/test_terrain_view.py",
+    "tests/test_check_gradient.py",
+    "tests/test_graph.py",
+)
+
 
 # Of these cross products every so-manieth case runs, all of them with ``--exhaustive``: what they cross is
 # tested elsewhere one by one, and together they take over a third of an hour on two cores. Where the cases
@@ -151,6 +172,7 @@ LEFT_OUT = (
     "tests/test_docs.py::test_what_a_page_shows_runs[docs/tutorials/first-model.md]",
     # What they do in several processes, with several tabs, or once more over all modules and forms.
     "tests/cli/test_cli.py::test_ten_thousand_columns",
+    "tests/cli/test_cli.py::test_no_color_means_none",
     "tests/cli/test_compare_command.py::test_other_hyper_parameters_have_columns",
     "tests/cli/test_kill.py::test_killed_again_and_again",
     "tests/cli/test_kill.py::test_the_run_is_worth_killing",
@@ -161,11 +183,14 @@ LEFT_OUT = (
     "tests/estimators/test_watching.py::test_ctrl_c_keeps_what_was_learned",
     "tests/studio/test_browser.py::TestConnections::test_a_fifth_tab_is_told_so",
     "tests/studio/test_browser.py::TestConnections::test_a_stopped_studio_says_how_to_go_on",
+    "tests/studio/test_browser.py::TestFit::test_a_click_paints_a_point",
+    "tests/studio/test_browser.py::TestFit::test_from_a_line_to_its_loss_as_a_terrain",
     "tests/studio/test_browser.py::TestGraph::test_steps_go_forward_and_back",
     "tests/studio/test_browser.py::TestPage::test_language_and_theme_turn_without_a_reload",
     "tests/studio/test_browser.py::TestPage::test_nonsense_in_a_link_does_no_harm",
     "tests/studio/test_browser.py::TestPage::test_reduced_motion_is_kept",
     "tests/studio/test_browser.py::TestTerrain::test_a_formula_that_cannot_be_read_is_a_sentence_where_it_was_typed",
+    "tests/studio/test_browser.py::TestTerrain::test_a_rate_is_changed_without_a_new_start",
     "tests/studio/test_browser.py::TestTerrain::test_an_earlier_step_comes_back_and_a_fork_goes_on_from_it",
     "tests/studio/test_gallery_browser.py::test_a_guess_a_verdict_and_the_score",
     "tests/test_sparse.py::test_a_network_on_all_rows_goes_the_way_of_the_dense_table",
@@ -195,9 +220,10 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    def place(item) -> int:
+    def place(item) -> tuple[bool, int]:
+        # What is compiled quickly comes first, so that the way of compiling changes once.
         places = (i for i, path in enumerate(LONGEST) if item.nodeid.startswith(path))
-        return next(places, len(LONGEST))
+        return not item.nodeid.startswith(QUICKLY), next(places, len(LONGEST))
 
     # Whoever names a test gets it.
     named = any("::" in argument for argument in config.invocation_params.args)
@@ -247,6 +273,15 @@ def programs(tmp_path_factory):
         del os.environ["FALLLINE_CACHE"]
     else:
         os.environ["FALLLINE_CACHE"] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_quickly(request):
+    """For the modules named in ``QUICKLY``; no program of one way of compiling is used in the other."""
+    wanted = request.node.nodeid.startswith(QUICKLY) and not request.config.getoption("exhaustive")
+    if wanted != jax.config.read("jax_disable_most_optimizations"):
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", wanted)
 
 
 @pytest.fixture(autouse=True)

@@ -138,17 +138,17 @@ class Job:
 
     def words(self, rank: int = 0) -> str:
         """The last line that a process wrote, such as the sentence it ended with."""
-        text = self.logs[rank].read_text(errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line for line in self._lines(rank) if line]
         return lines[-1] if lines else ""
+
+    def _lines(self, rank: int) -> list[str]:
+        text = self.logs[rank].read_text(errors="replace")
+        return [line.strip().replace(f"{self.place.folder}/", "") for line in text.splitlines()]
 
     def said(self, part: str) -> str:
         """The line with some words in it, of any process, or ""."""
-        for log in self.logs:
-            for line in log.read_text(errors="replace").splitlines():
-                if part in line:
-                    return line.strip()
-        return ""
+        lines = (line for rank in range(len(self.logs)) for line in self._lines(rank))
+        return next((line for line in lines if part in line), "")
 
     @property
     def troubled(self) -> str:
@@ -218,6 +218,16 @@ class Place:
             if job.ended or time.monotonic() > end:
                 return False
             time.sleep(0.001)
+        return True
+
+    def sleep(self, job: Job, part: float) -> bool:
+        """Wait for a part of a run's time; if it ended before, note how long it took, and say False."""
+        end = job.began + part * self.lasts
+        while time.monotonic() < end:
+            if job.ended:
+                self.lasts = time.monotonic() - job.began
+                return False
+            time.sleep(0.002)
         return True
 
     def resumed(self, out: str, *more: str) -> tuple[Job, float]:

@@ -28,7 +28,7 @@ def strike(number: int, rank: int) -> Callable[[Place, random.Random, float], Ou
     def run(place: Place, chance: random.Random, part: float) -> Outcome:
         out = place.next()
         job = Job(place, out, *OFTEN)
-        time.sleep(max(0.0, job.began + part * place.lasts - time.monotonic()))
+        place.sleep(job, part)
         moment = place.phase(out)
         job.send(number, rank)
         # A stuck process has a watchdog of its own, and ends too.
@@ -60,7 +60,7 @@ def asked_to_end(place: Place, chance: random.Random, part: float) -> Outcome:
     """SIGTERM to all, as a scheduler sends it, or to one of them alone."""
     out = place.next()
     job = Job(place, out, *OFTEN)
-    time.sleep(max(0.0, job.began + part * place.lasts - time.monotonic()))
+    place.sleep(job, part)
     moment = place.phase(out)
     alone = chance.choice([None, 0, 1])
     job.send(signal.SIGTERM, alone)

@@ -318,7 +318,8 @@ def test_missing_files(run, table):
     refused(run("fit", "tt.csv", "--target", "y"), "no file tt.csv: did you mean 't.csv'?")
     refused(run("fit", "digit"), "did you mean 'digits'?")
     refused(run("fit", "away/t.csv"), "the folder away does not exist")
-    refused(run("fit", "."), "is a folder")
+    (table.parent / "empty").mkdir()
+    refused(run("fit", "empty"), "is a folder")
     refused(run("fit"), "Name a table, or a bundled set:  fallline fit digits")
 
 

@@ -50,6 +50,7 @@ FIT = [
     "--json",
 ]
 OFTEN = ["--checkpoint-every", "0"]
+CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 75}
 TIMES = ("train_seconds", "total_seconds", "rows_per_second", "run")
 
 
@@ -104,7 +105,7 @@ def killed(folder: Path, words: list[str], moment, number: int = signal.SIGKILL)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert out == "" or number != signal.SIGKILL
-    assert process.returncode == (-number if number == signal.SIGKILL else 130), err
+    assert process.returncode == CODES[number], err
     return err
 
 
@@ -183,6 +184,34 @@ def test_interrupted_as_by_control_c(place, moment):
     assert facts["status"] == ("interrupted" if moment.startswith("in") else "running")
     finish(place, "fit", "--json", "--resume", "--out", name)
     require_same(run, place / "whole")
+
+
+def test_a_machine_that_wants_its_place_back(place):
+    """SIGTERM ends with a checkpoint, and with the code at which launchers start the command again."""
+    run = place / "terminated"
+    words = [*FIT, "--checkpoint-every", "0.3", "--out", "terminated"]
+    err = killed(place, words, lambda: steps(run, "mlp") > 0, signal.SIGTERM)
+    assert err.splitlines()[-1] == "Go on with:  fallline fit --resume --out terminated"
+    assert RunFolder(run).facts()["status"] == "interrupted"
+    finish(place, "fit", "--json", "--resume", "--out", "terminated")
+    require_same(run, place / "whole")
+
+
+def test_a_process_deep_in_compiled_code_ends_in_time():
+    """No Python of the main thread runs before the next minutes are over."""
+    code = (
+        "import hashlib\nfrom fallline.cli.ending import terminable\n"
+        "with terminable(lambda: 'Go on with a word.'):\n    print('deep', flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
+    )
+    words = [sys.executable, "-c", code]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "deep\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert err == "Go on with a word.\n"
 
 
 def test_one_ctrl_c_that_arrives_twice(run, monkeypatch):

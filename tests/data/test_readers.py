@@ -273,8 +273,9 @@ def test_files_that_are_not_there(written, tmp_path, monkeypatch):
     path = written("sales.csv", "a,b\n1,2\n")
     with pytest.raises(FalllineError, match=r"did you mean 'sales\.csv'\?"):
         read_table(path.with_name("slaes.csv"))
-    with pytest.raises(FalllineError, match="is a folder"):
-        read_table(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FalllineError, match="is a folder without tables"):
+        read_table(tmp_path / "empty")
     with pytest.raises(FalllineError, match="nowhere does not exist"):
         read_table(tmp_path / "nowhere" / "a.csv")
     monkeypatch.chdir(tmp_path)

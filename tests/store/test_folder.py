@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 import fallline
 from fallline import FalllineError
 from fallline.descent.run import Snapshot
+from fallline.jobs import fit as fit_job
 from fallline.store import files
 from fallline.store.folder import RunFolder, runs_in
 
@@ -291,21 +292,29 @@ def test_unwritable_places(tmp_path):
     assert (tmp_path / "file").read_text() == "x"
 
 
-def test_a_fit_into_a_full_disk_says_so_and_leaves_nothing(tmp_path, monkeypatch, colours):
-    """The disk fills up when the first checkpoint is written, after run.json."""
-    save = files.write_folder
+def test_a_fit_on_a_disk_that_fills_up_can_go_on(tmp_path, monkeypatch, colours, kept):
+    """No room for any checkpoint, nor for the result; with room again, the run ends as it should."""
+    save, told = files.write_folder, []
+
+    def no_room(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     def full(path, contents):
         monkeypatch.setattr(os, "fsync", no_room)
         save(path, contents)
 
-    def no_room(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(files, "write_folder", full)
-    with pytest.raises(FalllineError, match="cannot be written: No space left on device"):
-        fallline.fit(colours, out=tmp_path / "run", **OPTIONS)
-    assert not (tmp_path / "run" / "run.json").exists()
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_folder", full)
+        patch.setattr(fit_job.Reporter, "remark", lambda self, sentence: told.append(sentence))
+        text = sentence_of(lambda: fallline.fit(colours, out=out, **OPTIONS))
+    monkeypatch.undo()
+    assert "cannot be written: No space left on device. Make room" in text
+    assert text.endswith(f"fallline fit --resume --out {out}")
+    assert len(told) == 1
+    fitted = fallline.fit(colours, out=out, resume=True, **OPTIONS)
+    assert np.array_equal(fitted.predict(colours), kept[0].predict(colours))
+    assert not list(out.rglob(".*"))
 
 
 def test_a_run_that_comes_to_nothing_leaves_nothing(tmp_path, colours):
@@ -334,11 +343,12 @@ def test_a_folder_in_use_is_refused(kept, colours, tmp_path):
 def test_the_newest_whole_checkpoint_is_used(tmp_path, snapshot):
     run = RunFolder(tmp_path)
     assert run.load_checkpoint("mlp") is None
-    for step in (5, 100, 20, 1000):
+    for step in (5, 20, 100, 2000, 1000):
         run.save_checkpoint("mlp", snapshot(step), {"learning_rate": 0.25})
     run.save_checkpoint("linear", snapshot(7), {"learning_rate": 0.5})
     names = [p.name for p in run.checkpoints("mlp")]
-    assert names == ["mlp-000000000100", "mlp-000000001000"]
+    # Training went back before step 2000, so that one was of no use.
+    assert names == ["mlp-000000000020", "mlp-000000000100", "mlp-000000001000"]
     found = run.load_checkpoint("mlp")
     assert found is not None
     got, facts = found
@@ -373,8 +383,70 @@ def test_a_damaged_checkpoint_falls_back(tmp_path, snapshot, name, damage):
             # In checkpoint.json this is a digit of the learning rate.
             at = content.index(b"0.25") + 2 if name == "checkpoint.json" else len(content) // 2
             path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        found = run.load_checkpoint("mlp")
+        told: list[str] = []
+        found = run.load_checkpoint("mlp", told.append)
         assert (int(found[0].arrays["step"]) if found else None) == left
+        assert len(told) == 1
+        assert f"{place.name}/{name}" in told[0]
+        instead = "from step 5 instead." if left else "starts anew."
+        assert told[0].endswith(instead)
+    told.clear()
+    assert run.load_checkpoint("linear", told.append) is None
+    assert not told
+
+
+def test_a_checkpoint_of_the_same_step_leaves_no_moment_without_one(
+    tmp_path, snapshot, monkeypatch
+):
+    run, moments = RunFolder(tmp_path), []
+
+    def watched(call):
+        def calling(*args, **kwargs):
+            done = call(*args, **kwargs)
+            moments.append(int(run.load_checkpoint("mlp")[0].arrays["step"]))
+            return done
+
+        return calling
+
+    def names():
+        return [p.name for p in run.checkpoints("mlp")]
+
+    run.save_checkpoint("mlp", snapshot(5), {"learning_rate": 0.25})
+    for owner, name in ((Path, "replace"), (Path, "rename"), (shutil, "rmtree")):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    # At a run's end only the facts differ; where it blew up, the arrays do too; and one may be damaged.
+    run.save_checkpoint("mlp", snapshot(5), {"learning_rate": 0.5})
+    assert names() == ["mlp-000000000005"]
+    assert run.load_checkpoint("mlp")[1]["learning_rate"] == 0.5
+    stopped = Snapshot({**snapshot(5).arrays, "stop": np.int32(2)}, snapshot(5).history, 6.0)
+    run.save_checkpoint("mlp", stopped, {})
+    assert names() == ["mlp-000000000005.1"]
+    assert len(moments) >= 4
+    (run.checkpoints("mlp")[0] / "carry.safetensors").write_bytes(b"")
+    run.save_checkpoint("mlp", stopped, {})
+    assert names() == ["mlp-000000000005.2"]
+    assert int(run.load_checkpoint("mlp")[0].arrays["stop"]) == 2
+    assert set(moments) == {5}
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "deleted"])
+def test_a_damaged_run_json_is_written_anew_to_go_on(kept, folder, colours, damage):
+    path = folder / "run.json"
+    asked = {n: RunFolder(folder).facts()[n] for n in ("config", "fingerprint", "created")}
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:40])
+    else:
+        path.unlink()
+    run = RunFolder(folder)
+    assert "was written anew from what linear-0" in run.mend()
+    assert run.mend() == ""
+    assert asked.items() <= run.facts().items()
+    again = fallline.fit(colours, out=folder, resume=True, **OPTIONS)
+    assert np.array_equal(again.predict(colours), kept[0].predict(colours))
+    path.write_bytes(b"{")
+    shutil.rmtree(folder / "checkpoints")
+    assert "run.json is damaged" in sentence_of(RunFolder(folder).mend)
 
 
 def test_a_checkpoint_that_cannot_be_written_keeps_the_others(tmp_path, snapshot, monkeypatch):
@@ -389,6 +461,27 @@ def test_a_checkpoint_that_cannot_be_written_keeps_the_others(tmp_path, snapshot
         assert "No space left" in sentence_of(run.save_checkpoint, "mlp", snapshot(9), {})
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["mlp-000000000005"]
     assert run.load_checkpoint("mlp") is not None
+
+
+def test_training_goes_on_where_a_checkpoint_cannot_be_written(tmp_path, snapshot, monkeypatch):
+    """It says so once each time that there is no room any more."""
+    run, reporter, told = RunFolder(tmp_path), fit_job.Reporter(), []
+    reporter.remark = told.append
+    keep = fit_job.keeper(run, "mlp", {}, reporter)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for step, room in ((5, True), (9, False), (12, False), (15, True), (20, False)):
+        with monkeypatch.context() as patch:
+            if not room:
+                patch.setattr(os, "fsync", full)
+            keep(snapshot(step), 0.1)
+    assert [p.name[-2:] for p in run.checkpoints("mlp")] == ["05", "15"]
+    assert [sentence.partition(": ")[2] for sentence in told] == [
+        f"No space left on device. Training goes on, and mlp-0000000000{kept} is kept; make room."
+        for kept in ("05", "15")
+    ]
 
 
 def test_what_a_killed_process_left_half_written_is_swept_away(tmp_path, snapshot):

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from fallline.cli import diagnose as diagnosing
-from fallline.cli import screen
-from fallline.cli.ending import AT_ONCE, GRACE, TRY_AGAIN, Terminated, terminable
+from fallline.cli import fit_show, scaling, screen, supervise
+from fallline.cli.ending import TRY_AGAIN, Terminated, terminable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from fallline.cli.timings import Timings
-    from fallline.data.encode import Encoder
-    from fallline.descent.batches import BatchPlan
-    from fallline.descent.run import Progress, Run
+    from fallline.descent.crew import Crew
     from fallline.diagnosis.finding import Diagnosis
+    from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import Reporter
     from fallline.jobs.result import TableRun
 
@@ -29,9 +25,10 @@ EXAMPLES = (
     "fallline fit sales.csv --target revenue\n\n"
     "fallline fit sales.parquet --target churned --model mlp --hidden 256,128 --batch-norm\n\n"
     "fallline fit train.csv --target y --test held_out.csv --json\n\n"
-    "fallline fit sales.csv --target revenue --out runs/sales --resume"
+    "fallline fit sales.csv --target revenue --out runs/sales --resume\n\n"
+    "fallline fit 'sales/*.parquet' --target revenue --memory 1GB\n\n"
+    "srun fallline fit 'sales/*.parquet' --target revenue --out runs/sales --distributed auto"
 )
-WORDS = {"linear": "linear model", "mlp": "network"}
 DATA, MODEL, DESCENT, REST = "Data", "Model", "Descent", "Run"
 
 
@@ -227,14 +224,33 @@ def fit(
             rich_help_panel=REST,
         ),
     ] = False,
+    stream: scaling.Stream = None,
+    memory: scaling.Memory = None,
+    devices: scaling.Devices = None,
+    shards: scaling.Shards = 8,
+    sync_every: scaling.SyncEvery = 1,
+    distributed: scaling.Distributed = "none",
+    coordinator: scaling.Coordinator = None,
+    num_processes: scaling.NumProcesses = None,
+    process_id: scaling.ProcessId = None,
+    heartbeat: scaling.Heartbeat = 10.0,
+    engine: scaling.Engine = None,
+    address: scaling.Address = None,
+    workers: scaling.Workers = None,
 ) -> None:
     """Train a model on a table: read, encode, train, measure on held-out rows, keep the run."""
     from fallline.cli import places
-    from fallline.cli.timings import Timings
-    from fallline.descent.cache import use_compilation_cache
     from fallline.errors import FalllineError
     from fallline.jobs.config import FitConfig, parse_hidden, parse_number_or_word, parse_patience
 
+    asked = scaling.Asked(
+        distributed, coordinator, num_processes, process_id, heartbeat, engine, address, workers
+    )
+    place = asked.place()
+    if place is not None and not supervise.supervised():
+        raise typer.Exit(supervise.supervise(place.process))
+    if place is not None:
+        supervise.settle()
     if data is None and resume:
         out, config = places.stored(out)
     elif data is None:
@@ -266,23 +282,71 @@ def fit(
             drop=tuple(drop or ()),
             seed=seed,
             precision=precision,
+            stream="auto" if stream is None else stream,
+            memory=scaling.parse_size(memory),
+            shards=shards,
+            sync_every=sync_every,
+            devices=devices,
         ).with_set(set_ or [])
         out = places.folder_for(data, out, resume=resume)
+    with scaling.taking_part(asked, place, config, resume=resume) as crew:
+        if crew is not None:
+            # Of a shared folder's free names, each process might see another.
+            out = Path(crew.broadcast(str(out).encode()).decode())
+        _train(
+            asked,
+            config,
+            crew,
+            out=out,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            quiet=quiet,
+            json=json,
+            timings=timings,
+            diagnose=diagnose,
+        )
+
+
+def _train(
+    asked: scaling.Asked,
+    config: FitConfig,
+    crew: Crew | None,
+    *,
+    out: Path,
+    resume: bool,
+    checkpoint_every: float,
+    quiet: bool,
+    json: bool,
+    timings: bool,
+    diagnose: bool,
+) -> None:
+    """Train, and say what came of it; of several processes only the first one speaks."""
+    from fallline.cli.timings import Timings
+    from fallline.descent.cache import use_compilation_cache
+
+    speaks = crew is None or crew.leads
     clock = Timings("start and imports") if timings else None
-    show = _Show(quiet=quiet or json, timings=clock, tries=config.learning_rate == "auto")
+    show = fit_show.Show(
+        quiet=quiet or json or not speaks, timings=clock, tries=config.learning_rate == "auto"
+    )
     reporter = cast("Reporter", show)
     show.guard = terminable(lambda: _go_on("Asked to end (SIGTERM).", out))
     try:
         with show.guard:
             use_compilation_cache()
-            from fallline.jobs.fit import run_fit
-
-            fitted = run_fit(
-                config, out=out, resume=resume, checkpoint_every=checkpoint_every, reporter=reporter
+            fitted = scaling.trained(
+                asked,
+                config,
+                crew,
+                out=out,
+                resume=resume,
+                checkpoint_every=checkpoint_every,
+                reporter=reporter,
             )
     except Terminated:
         show.close()
-        screen.remark(_go_on("Asked to end (SIGTERM).", out))
+        if speaks:
+            screen.remark(_go_on("Asked to end (SIGTERM).", out))
         raise typer.Exit(TRY_AGAIN) from None
     except KeyboardInterrupt:
         # Before or between the trainings, which end in good order by themselves.
@@ -292,12 +356,14 @@ def fit(
         except KeyboardInterrupt:
             pass
         show.close()
-        if (out / "run.json").is_file():
+        if speaks and (out / "run.json").is_file():
             screen.remark(_go_on("Interrupted.", out))
         raise typer.Exit(130) from None
     finally:
         show.close()
     code = {"interrupted": 130, "terminated": TRY_AGAIN}.get(fitted.result["stop_reason"], 0)
+    if not speaks:
+        raise typer.Exit(code)
     examine = diagnose and code != TRY_AGAIN
     examined = _examined(fitted, quiet=quiet or json) if examine else None
     if json:
@@ -308,7 +374,7 @@ def fit(
         typer.echo(to_json({**fitted.result, **spent, **said}).decode(), nl=False)
     else:
         console = screen.console()
-        _report(fitted, console, quiet=quiet)
+        fit_show.report(fitted, console, quiet=quiet)
         if examined is None:
             diagnosing.closing(fitted, console)
         else:
@@ -336,195 +402,3 @@ def _examined(fitted: TableRun, *, quiet: bool) -> Diagnosis:
         return diagnose(fitted)
     with diagnosing.working(words.say(words.language(), "labels", "measuring")):
         return diagnose(fitted)
-
-
-def _report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
-    """The closing words: a curve, a short table, a sentence."""
-    from rich.table import Table
-    from rich.text import Text
-
-    r, run = fitted.result, fitted.run
-    history = run.history
-    if not quiet and not screen.plain() and len(history.training_loss) > 1:
-        lines = [("training", screen.TRAINING, history.training_loss.tolist())]
-        if r["rows"]["validation"]:
-            lines.append(("validation", screen.VALIDATION, history.validation_loss.tolist()))
-        out.print()
-        out.print(screen.curve(lines, width=max(min(out.width - 14, 72), 20)))
-        out.print()
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(style="dim")
-    table.add_column()
-    regression = r["task"] == "regression"
-    rows = r["rows"][r["measured_on"]]
-    named = {"test": "held-out", "validation": "validation", "training": "training"}
-    baseline = "the mean" if regression else "the majority class"
-    score = "R2" if regression else "accuracy"
-    table.add_row(
-        score,
-        Text.assemble(
-            (f"{r['value']:.4f}", "bold green" if r["value"] > r["baseline"] else "bold yellow"),
-            f" on {rows:,} {named[r['measured_on']]} rows",
-            (f"   {baseline}: {r['baseline']:.4f}", "dim"),
-        ),
-    )
-    if regression:
-        table.add_row(
-            "error",
-            Text.assemble(
-                f"{screen.number(r['rmse'])} RMSE, {screen.number(r['mae'])} mean absolute",
-                (f"   the mean: {screen.number(r['baseline_rmse'])}", "dim"),
-            ),
-        )
-    table.add_row("model", _model_words(r, run.model))
-    for name, loss in r["candidates"].items():
-        if name != r["model"]:
-            best = r["candidates"][r["model"]]
-            against = f"validation loss {best:.4g} against {loss:.4g}"
-            table.add_row("", Text(f"better than the {WORDS[name]}: {against}", style="dim"))
-    found = " (found)" if fitted.config.learning_rate == "auto" else ""
-    rate = screen.number(r["learning_rate"])
-    table.add_row("optimizer", f"{fitted.config.optimizer}, learning rate {rate}{found}")
-    table.add_row("batches", str(run.plan))
-    work = f"{r['steps']:,} steps, {screen.number(r['epochs'])} epochs, {r['rows_seen']:,} rows"
-    table.add_row("work", work)
-    spent = f"{screen.duration(r['total_seconds'])}, training {screen.duration(r['train_seconds'])}"
-    table.add_row("time", f"{spent}, {screen.number(r['rows_per_second'], 3)} rows/s")
-    if r["run"]:
-        table.add_row("kept in", r["run"])
-    out.print(table)
-    out.print()
-    out.print(Text(r["sentence"]), soft_wrap=True)
-
-
-def _model_words(result: dict[str, Any], model: Any) -> str:
-    layers = (result["features"], *getattr(model, "hidden", ()), model.outputs)
-    products = ", products in bfloat16" if result["precision"] == "bfloat16" else ""
-    return f"{WORDS[result['model']]}, {' - '.join(str(n) for n in layers)}{products}"
-
-
-class _Show:
-    """Progress on stderr: a bar for each model in training."""
-
-    def __init__(self, *, quiet: bool, timings: Timings | None, tries: bool) -> None:
-        self.quiet = quiet
-        self.timings = timings
-        self.tries = tries
-        self.trying = False
-        self.guard: terminable | None = None
-        self.err = screen.console(stderr=True)
-        self.bar: Any = None
-        self.task: Any = None
-
-    def remark(self, sentence: str) -> None:
-        """Say it at once, however quiet the rest."""
-        from rich.text import Text
-
-        self.err.print(Text(sentence, style="yellow"), soft_wrap=True)
-
-    def close(self) -> None:
-        """Take the bar down."""
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
-
-    def phase(self, name: str) -> None:
-        """Note for the timings that something else begins."""
-        if self.timings is not None:
-            self.timings.begin(name)
-
-    def reading(self, source: str) -> None:
-        """Nothing to say yet."""
-        self.phase("read")
-
-    def encoding(self) -> None:
-        """Nothing to say yet."""
-        self.phase("encode")
-
-    def measuring(self) -> None:
-        """Nothing more to say."""
-        self.phase("measure")
-
-    def writing(self) -> None:
-        """Nothing more to say."""
-        self.phase("write")
-
-    def encoded(self, encoder: Encoder, rows: dict[str, int]) -> None:
-        """Say what the table is and how it was cut."""
-        if self.quiet:
-            return
-        from rich.text import Text
-
-        kind = encoder.task
-        if encoder.classes is not None:
-            kind += f" into {len(encoder.classes)} classes"
-        held = ", ".join(f"{count:,} for {part}" for part, count in rows.items() if count)
-        self.err.print(
-            Text.assemble(("fallline ", "bold"), f"predicts {encoder.target}: {kind}"),
-            soft_wrap=True,
-        )
-        features = f"{len(encoder.feature_names):,} features"
-        self.err.print(Text(f"  {features}; rows: {held}", style="dim"), soft_wrap=True)
-        for note in encoder.notes[:8]:
-            self.err.print(Text(f"  {note}", style="dim"), soft_wrap=True)
-        if len(encoder.notes) > 8:
-            more = len(encoder.notes) - 8
-            self.err.print(Text(f"  and {more} more notes, in the run's run.json", style="dim"))
-
-    def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
-        """Put up a bar."""
-        if self.guard is not None:
-            # What was trained before is kept, and nothing has been learned since.
-            self.guard.grace = AT_ONCE
-        self.trying = self.tries
-        self.phase("try learning rates" if self.trying else "train")
-        if self.quiet:
-            return
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self.close()
-        self.bar = Progress(
-            TextColumn("  {task.description:<8}"),
-            BarColumn(bar_width=24, complete_style=screen.TRAINING, finished_style="green"),
-            TextColumn("{task.fields[words]}"),
-            console=self.err,
-            transient=not self.err.is_terminal,
-            refresh_per_second=10,
-            disable=not self.err.is_terminal,
-        )
-        self.task = self.bar.add_task(
-            name.replace("mlp", "network"), total=epochs, words="compiling ..."
-        )
-        self.bar.start()
-
-    def progress(self, progress: Progress) -> bool:
-        """Move the bar."""
-        if self.guard is not None:
-            self.guard.grace = GRACE
-        if self.trying:
-            self.trying = False
-            self.phase("train")
-        if self.bar is None:
-            return False
-        p = progress
-        validation = f"  validation {screen.number(p.validation_loss)}"
-        words = (
-            f"epoch {p.epoch:.0f}/{p.epochs:.0f}  loss {screen.number(p.loss)}"
-            f"{validation if p.validation_loss == p.validation_loss else ''}"
-            f"  {screen.number(p.rows_per_second, 3)} rows/s  at most {p.seconds_left:.0f} s left"
-        )
-        self.bar.update(self.task, completed=p.epoch, words=words)
-        return False
-
-    def trained(self, name: str, run: Run) -> None:
-        """Leave the bar as it ended."""
-        if self.bar is None:
-            return
-        epochs = screen.number(run.epochs)
-        self.bar.update(
-            self.task,
-            completed=run.epochs,
-            total=run.epochs,
-            words=f"{epochs} epochs in {screen.duration(run.seconds)}: {run.stop.reason}",
-        )
-        self.close()

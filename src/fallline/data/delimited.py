@@ -12,13 +12,14 @@ import io
 import re
 import zlib
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from fallline.data.places import on_disk
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import polars as pl
 
@@ -86,7 +87,7 @@ def open_bytes(path: Path) -> BinaryIO:
     """Open a plain or gzip-compressed file for reading."""
     if path.suffix != ".gz":
         return path.open("rb")
-    return cast("BinaryIO", gzip.open(path if isinstance(path, Path) else path.open("rb")))
+    return cast("BinaryIO", gzip.open(path if on_disk(path) else path.open("rb")))
 
 
 def damaged_gzip(path: Path) -> FalllineError:
@@ -137,7 +138,7 @@ def _parse(path: Path, separator: str, ending: str, *, header: bool = True) -> p
     # Not every version of polars notices that a compressed file is cut short; gzip does.
     source = path
     # What stands for a path (a URL, a piece of a file) polars cannot open.
-    if path.suffix == ".gz" or not isinstance(path, Path):
+    if path.suffix == ".gz" or not on_disk(path):
         with open_bytes(path) as file:
             source = file.read()
     return pl.read_csv(

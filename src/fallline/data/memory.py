@@ -82,7 +82,10 @@ def _growth(kind: str, files: list[str], sizes: list[int]) -> float:
 def _available(root: Path) -> int:
     try:
         told = (root / "proc/meminfo").read_text()
-        return next(int(line.split()[1]) for line in told.splitlines() if "MemAvailable" in line) * 1024
+        return (
+            next(int(line.split()[1]) for line in told.splitlines() if "MemAvailable" in line)
+            * 1024
+        )
     except (OSError, StopIteration):
         # No Linux: half of what is built in is a guess on the safe side.
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -122,7 +125,8 @@ def _left_in(group: Path, limit: str, used: str, file: str) -> int | None:
             return None
         taken = int((group / used).read_text())
         # Pages of files that were read are given back at once when memory is short.
-        stats = dict(line.split(maxsplit=1) for line in (group / "memory.stat").open())
+        told = (group / "memory.stat").read_text()
+        stats = dict(line.split(maxsplit=1) for line in told.splitlines())
         return int(most) - taken + int(stats.get(file, 0))
     except (OSError, ValueError):
         return None

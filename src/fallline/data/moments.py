@@ -86,8 +86,8 @@ class Medians:
         for place in np.flatnonzero(holes.any(axis=0)) if holes is not None else ():
             self._own(int(place))
         for place, sample in self._gappy.items():
-            there = slice(None) if holes is None else ~holes[:, place]
-            sample.offer(keys[there], values[there, place : place + 1])
+            there = None if holes is None else ~holes[:, place]
+            sample.offer(keys, values[:, place : place + 1], there)
         self._rows.offer(keys, values)
 
     def merge(self, other: Medians) -> None:
@@ -204,11 +204,18 @@ def _described(values: Matrix) -> tuple[Array, Array | None]:
         count = there.sum(axis=0)
         figures[COUNT], figures[MISSING] = count, rows - count
         figures[INFINITE] = rows - count - np.isnan(values).sum(axis=0)
-        figures[LOW] = np.min(values, axis=0, where=there, initial=np.inf)
-        figures[HIGH] = np.max(values, axis=0, where=there, initial=-np.inf)
-        figures[MEAN] = np.sum(values, axis=0, where=there) / np.maximum(count, 1)
-        apart = np.where(there, values - figures[MEAN], 0.0)
-        figures[SPREAD] = np.einsum("ij,ij->j", apart, apart)
+        filled = np.array(values, order="K")
+        if figures[INFINITE].any():
+            np.copyto(filled, np.nan, where=holes)
+        # These two take a number rather than NaN.
+        low, high = np.fmin.reduce(filled, axis=0), np.fmax.reduce(filled, axis=0)
+        figures[LOW] = np.where(count > 0, low, np.inf)
+        figures[HIGH] = np.where(count > 0, high, -np.inf)
+        np.copyto(filled, 0.0, where=holes)
+        figures[MEAN] = filled.sum(axis=0) / np.maximum(count, 1)
+        filled -= figures[MEAN]
+        filled *= there
+        figures[SPREAD] = np.einsum("ij,ij->j", filled, filled)
     # Rounding must not make a constant vary.
     same = figures[LOW] == figures[HIGH]
     figures[MEAN, same], figures[SPREAD, same] = figures[LOW, same], 0.0

@@ -93,6 +93,11 @@ def readable(place: str) -> Path:
     return cast("Path", Remote(place)) if is_url(place) else Path(place)
 
 
+def on_disk(path: object) -> bool:
+    """Whether a path is one, and not what `readable` gives for a URL or a piece."""
+    return isinstance(path, Path)
+
+
 def open_input(place: str | Path) -> BinaryIO:
     """Open a path or a URL for reading; every file of data is opened here.
 
@@ -156,8 +161,8 @@ def expand(data: str | Path | Sequence[str | Path]) -> list[str]:
         found = [place for one in data for place in expand(one)]
         if not found:
             raise FalllineError("The list of files is empty: name at least one.")
-        twice = next((place for place in found if found.count(place) > 1), None)
-        if twice is not None:
+        if len(set(found)) < len(found):
+            twice = next(place for place in found if found.count(place) > 1)
             raise FalllineError(f"{twice} is named twice: name every file once.")
         return found
     text = str(data)
@@ -216,7 +221,9 @@ def _expand_path(text: str) -> list[str]:
 
     path = Path(text).expanduser()
     if is_pattern(text):
-        found = [one for one in glob.glob(str(path), recursive=True) if Path(one).is_file()]
+        # Path.glob takes no absolute pattern.
+        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
+        found = [one for one in matches if Path(one).is_file()]
         if not found:
             raise FalllineError(
                 f"No file matches {text}: check the folder and the ending, and put the pattern in "

@@ -103,6 +103,12 @@ def _read_file(path: Path, named: str, like: Sequence[str] | None, text: Sequenc
         return _read_format(path, like, text)
     except PermissionError as error:
         raise FalllineError(f"You are not allowed to read {named}: ask for permission.") from error
+    except OSError as error:
+        # The disk, or the network it is behind, fails in the middle of the file.
+        raise FalllineError(
+            f"{named} cannot be read to its end: {error.strerror or error}. Copy it to a sound disk, or try "
+            "again."
+        ) from error
 
 
 def _is_folder(path: Path) -> bool:
@@ -123,7 +129,7 @@ def _read_many(
 
     files = places.expand(source)
     endings = {Path(places.name_of(place)).suffix.lower() for place in files}
-    if len(files) > 1 and endings <= {*KINDS} or endings == {".npy"}:
+    if (len(files) > 1 and endings <= {*KINDS}) or endings == {".npy"}:
         chunks = open_source(source)
         parts = [chunks.read(i, text=text).frame for i in range(len(chunks.chunks))]
         return checked(Table(pl.concat(parts), chunks.name, chunks.target, chunks.blocks))
@@ -162,7 +168,7 @@ def _read_format(path: Path, like: Sequence[str] | None, text: Sequence[str]) ->
     if ending in (".jsonl", ".ndjson", ".json"):
         return checked(Table(_read_json(path), path.name))
     if ending in (".libsvm", ".svm", ".svmlight"):
-        if not isinstance(path, Path):
+        if not places.on_disk(path):
             raise FalllineError(f"{path} is LIBSVM text, which is read from disks only: copy it.")
         return read_libsvm(path, like)
     if ending == ".parquet" and plain == path:
@@ -196,7 +202,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        if isinstance(path, Path):
+        if places.on_disk(path):
             return pl.read_parquet(path, glob=False, hive_partitioning=False)
         with path.open("rb") as file:
             return pl.read_parquet(file)

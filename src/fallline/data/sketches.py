@@ -64,17 +64,18 @@ class RowSample:
         self._new: list[tuple[Array, Array]] = []
         self._waiting = 0
 
-    def offer(self, keys: Array, values: Array) -> None:
-        """Take in rows, one of ``values`` for each of ``keys``."""
+    def offer(self, keys: Array, values: Array, there: Array | None = None) -> None:
+        """Take in rows, one of ``values`` for each of ``keys``; only those ``there``, if given."""
         full = len(self._keys) == self.most
         near = np.flatnonzero(keys < self._keys[-1]) if full else np.arange(len(keys))
+        if there is not None:
+            near = near[there[near]]
         if len(near) > self.most:
             near = near[np.argpartition(keys[near], self.most - 1)[: self.most]]
         if len(near):
             self._new.append((keys[near], values[near]))
             self._waiting += len(near)
-            # Few at a time: what is far from the smallest keys need not wait for long.
-            if self._waiting >= self.most or not full:
+            if self._waiting >= (self.most if full else self.most - len(self._keys)):
                 self.settled()
 
     def settled(self) -> tuple[Array, Array]:
@@ -210,18 +211,21 @@ class TextTally:
             self._prune()
 
     def _prune(self) -> None:
-        """Drop the rarest texts, and take from all others as many rows as the first of them has."""
+        """Drop the rarest texts, and take from all others as many rows as the last dropped had."""
         import polars as pl
 
         if self._hashes is None:
             self._hashes = self._hashed()
-        ranked = self._counted.sort(["rows", "text"], descending=[True, False])
-        sizes = ranked["text"].str.len_bytes().cast(pl.Int64).cum_sum().to_numpy()
-        kept = min(MOST_TEXTS, int(np.searchsorted(sizes, MOST_BYTES, side="right")))
-        taken = int(ranked["rows"][kept]) if kept < ranked.height else 0
-        self.short += taken
-        left = ranked.with_columns(pl.col("rows") - taken)
-        self._counted = left.filter(pl.col("rows") > 0)
+        counts = self._counted["rows"].to_numpy()
+        sizes = self._counted["text"].str.len_bytes().to_numpy().astype(np.int64)
+        order = np.argsort(-counts)
+        kept = min(MOST_TEXTS, int(np.searchsorted(sizes[order].cumsum(), MOST_BYTES, "right")))
+        if kept < len(counts):
+            # Texts with as many rows share their fate, so that their order does not matter.
+            taken = int(counts[order[kept]])
+            self.short += taken
+            left = self._counted.with_columns(pl.col("rows") - taken)
+            self._counted = left.filter(pl.col("rows") > 0)
 
     def _hashed(self) -> Array:
         """The smallest hashes of all texts so far."""
@@ -232,15 +236,23 @@ class TextTally:
 
 def packed(values: Array) -> dict[str, Any]:
     """An array as plain JSON, exactly and shortly: its bytes in base 64, little end first."""
-    values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-    text = base64.b64encode(values.tobytes()).decode("ascii")
-    return {"type": values.dtype.str, "shape": list(values.shape), "bytes": text}
+    kind = values.dtype
+    short = values.astype(np.float32) if kind == np.float64 and _fits(values) else values
+    short = short.astype(short.dtype.newbyteorder("<"), copy=False)
+    text = base64.b64encode(short.tobytes()).decode("ascii")
+    return {"type": kind.str, "stored": short.dtype.str, "shape": list(values.shape), "bytes": text}
 
 
 def unpacked(content: Mapping[str, Any]) -> Array:
     """The array of which :func:`packed` made plain JSON."""
-    values = np.frombuffer(base64.b64decode(content["bytes"]), np.dtype(content["type"]))
-    return cast("Array", values.reshape(content["shape"]).copy())
+    values = np.frombuffer(base64.b64decode(content["bytes"]), np.dtype(content["stored"]))
+    return cast("Array", values.reshape(content["shape"]).astype(content["type"]))
+
+
+def _fits(values: Array) -> bool:
+    """Whether numbers of 32 bits hold the same."""
+    with np.errstate(over="ignore"):
+        return np.array_equal(values, values.astype(np.float32), equal_nan=True)
 
 
 def _hashed(texts: pl.Series) -> Array:
@@ -249,4 +261,9 @@ def _hashed(texts: pl.Series) -> Array:
 
 
 def _smallest(*hashes: Array) -> Array:
-    return np.unique(np.concatenate(hashes))[:HASHES]
+    """The smallest of some arrays; no hash comes twice in any of them."""
+    every = np.concatenate(hashes)
+    most = len(hashes) * HASHES
+    if len(every) > most:
+        every = np.partition(every, most - 1)[:most]
+    return np.unique(every)[:HASHES]

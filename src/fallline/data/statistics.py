@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-SAMPLED = 1 << 20
+SAMPLED = 1 << 19
 """Numbers that are kept for the medians, of all columns together."""
 
 MOST_SAMPLED, LEAST_SAMPLED = 1 << 16, 1 << 10
@@ -75,14 +75,14 @@ class Statistics:
             block = name in inside and sort == "numbers"
             group = "blocks" if block else "plain" if plain else "other"
             groups[group] += [(name, part) for part in PARTS[sort]]
-        width = len(groups["plain"]) + len(groups["other"]) + len(texts)
-        self.sampled = min(max(SAMPLED // max(width, 1), LEAST_SAMPLED), MOST_SAMPLED)
+        width = len(groups["plain"]) + len(groups["other"])
+        self.sampled = _sampled(width)
         self._numbers = [
             NumberColumns(entries, None if group == "blocks" else self.sampled)
             for group, entries in groups.items()
             if entries
         ]
-        self._texts = {name: TextColumn(name, self.sampled) for name in texts}
+        self._texts = {name: TextColumn(name, _sampled(width + len(texts))) for name in texts}
 
     @property
     def rows(self) -> int:
@@ -95,24 +95,29 @@ class Statistics:
         return self.goal.trained
 
     def add(
-        self, table: Table, training: np.ndarray[Any, np.dtype[np.bool_]] | None, chunk: int
+        self,
+        table: Table,
+        training: np.ndarray[Any, np.dtype[np.bool_]] | None,
+        chunk: int,
+        start: int = 0,
     ) -> None:
-        """Take in the rows of one chunk.
+        """Take in rows of one chunk.
 
         Args:
             table: The rows; columns that are not learned from need not be there.
             training: Which of them are training rows; None where all are.
             chunk: The number of the chunk in the source.
+            start: The row of the chunk that is the table's first.
         """
-        first = self.source.first_row(chunk)
+        first = self.source.first_row(chunk) + start
 
         def name(row: int) -> str:
             alone = len(self.source.files) == 1
-            return f"row {first + row + 1}" if alone else self.source.row_name(chunk, row)
+            return f"row {first + row + 1}" if alone else self.source.row_name(chunk, start + row)
 
         frame = table.frame
         rows = Rows(first, training, name)
-        train = frame.select(self.schema)
+        train = frame.select(list(self.schema))
         train = train if training is None else train.filter(training)
         keys = row_keys(np.arange(first, first + frame.height, dtype=np.uint64))
         keys = keys if training is None else keys[training]
@@ -182,6 +187,10 @@ class Statistics:
                 f"({type(error).__name__}: {error}): read the table again."
             ) from error
         return statistics
+
+
+def _sampled(width: int) -> int:
+    return min(max(SAMPLED // max(width, 1), LEAST_SAMPLED), MOST_SAMPLED)
 
 
 class StreamLearner(Learner):

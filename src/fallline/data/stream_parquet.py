@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fallline.data import places
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fallline.data.stream import Source
-
-_FOOTERS: dict[tuple[str, int], Any] = {}
-_MOST_FOOTERS = 256
 
 
 def open_parts(files: Sequence[str], name: str, progress: Callable[[float], None]) -> Contents:
@@ -37,9 +35,8 @@ def open_parts(files: Sequence[str], name: str, progress: Callable[[float], None
         footer = _footer(place)
         found = _schema(footer, place)
         schema = _joined(schema, found, files[0], place) if number else found
-        for group in range(footer.num_row_groups):
-            if rows := footer.row_group(group).num_rows:
-                chunks.append(Chunk(number, rows, group))
+        heights = (footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+        chunks += [Chunk(number, rows, group) for group, rows in enumerate(heights) if rows]
     return Contents(tuple(chunks), schema)
 
 
@@ -55,12 +52,17 @@ def read_part(source: Source, chunk: Chunk, names: list[str], text: Sequence[str
 
     place = source.files[chunk.file]
     assert isinstance(chunk.part, int)
+    footer = _footer(place)
     try:
-        footer = _footer(place)
         with places.open_input(place) as opened:
             # pyarrow reads a file on a disk without Python's lock.
             file: Any = opened if places.is_url(place) else pa.OSFile(place)
-            with pq.ParquetFile(file, metadata=footer, pre_buffer=places.is_url(place)) as parquet:
+            with pq.ParquetFile(
+                file,
+                metadata=footer,
+                pre_buffer=places.is_url(place),
+                page_checksum_verification=True,
+            ) as parquet:
                 table = parquet.read_row_group(chunk.part, columns=names, use_threads=False)
         # A nested name such as "a.b" is also found by "a".
         frame = pl.from_arrow(table.select(names))
@@ -75,13 +77,20 @@ def read_part(source: Source, chunk: Chunk, names: list[str], text: Sequence[str
         ) from error
     assert isinstance(frame, pl.DataFrame)
     changed = {c: source.schema[c] for c in names if frame.schema[c] != source.schema[c]}
-    return frame.cast(dict(changed)) if changed else frame
+    return frame.cast(changed) if changed else frame  # pyright: ignore[reportArgumentType]
 
 
 def bytes_in_memory(place: str) -> int:
     """What a file's table takes in memory, by its footer."""
     footer = _footer(place)
-    fixed = {"BOOLEAN": 0.125, "INT32": 4.0, "INT64": 8.0, "INT96": 8.0, "FLOAT": 4.0, "DOUBLE": 8.0}
+    fixed = {
+        "BOOLEAN": 0.125,
+        "INT32": 4.0,
+        "INT64": 8.0,
+        "INT96": 8.0,
+        "FLOAT": 4.0,
+        "DOUBLE": 8.0,
+    }
     taken = 0.0
     for group in range(footer.num_row_groups):
         rows = footer.row_group(group)
@@ -96,16 +105,17 @@ def bytes_in_memory(place: str) -> int:
 
 def _footer(place: str) -> Any:
     """A file's metadata, kept for the next chunk."""
+    return _metadata(place, places.size(place))
+
+
+@lru_cache(maxsize=256)
+def _metadata(place: str, size: int) -> Any:
     import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
     import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]
 
-    key = (place, places.size(place))
-    found = _FOOTERS.get(key)
-    if found is not None:
-        return found
     try:
         with places.open_input(place) as file:
-            found = pq.read_metadata(file)
+            return pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno:
             raise places.trouble(place, error) from error
@@ -113,10 +123,6 @@ def _footer(place: str) -> Any:
             f"{places.name_of(place)} is cut short or damaged: it does not open as Parquet "
             f"({places.reason(error)}). Write it again."
         ) from error
-    while len(_FOOTERS) >= _MOST_FOOTERS:
-        _FOOTERS.pop(next(iter(_FOOTERS)), None)
-    _FOOTERS[key] = found
-    return found
 
 
 def _schema(footer: Any, place: str) -> dict[str, pl.DataType]:

@@ -161,7 +161,9 @@ class TargetTally:
         self._moments = Moments(1)
         texts = sort_of(dtype) == "texts"
         schema = {"value": pl.String() if texts else dtype, "all": pl.Int64, "rows": pl.Int64}
-        self._counted: pl.DataFrame | None = pl.DataFrame(schema=schema)
+        # Dates and durations cannot be predicted, and JSON has none.
+        empty = pl.DataFrame(schema=schema)
+        self._counted: pl.DataFrame | None = None if dtype.is_temporal() else empty
 
     def add(self, column: pl.Series, rows: Rows) -> None:
         """Take in the rows of a chunk."""
@@ -261,7 +263,7 @@ class TargetTally:
         if self._counted is not None:
             ranked = self._counted.sort("value")
             values = ranked["value"]
-            plain = values.cast(pl.String) if _as_text(values.dtype) else values
+            plain = values.cast(pl.String) if values.dtype == pl.Decimal else values
             counted = [plain.to_list(), ranked["all"].to_list(), ranked["rows"].to_list()]
         return {
             "rows": self.rows,
@@ -286,7 +288,7 @@ class TargetTally:
         elif self._counted is not None:
             dtype = self._counted.schema["value"]
             values, every, rows = content["counted"]
-            given = pl.Series(values, dtype=pl.String if _as_text(dtype) else dtype, strict=False)
+            given = pl.Series(values, dtype=pl.String if dtype == pl.Decimal else dtype)
             columns = {"value": given.cast(dtype), "all": every, "rows": rows}
             self._counted = pl.DataFrame(columns, schema=self._counted.schema)
 
@@ -297,10 +299,3 @@ class TargetTally:
         both = pl.concat([self._counted, counted])
         merged = both.group_by("value").agg(pl.col("all", "rows").sum())
         self._counted = merged if merged.height <= MOST_DISTINCT else None
-
-
-def _as_text(dtype: pl.DataType) -> bool:
-    """Whether JSON has no such values, so that they are written as texts."""
-    import polars as pl
-
-    return dtype == pl.Decimal or dtype.is_temporal()

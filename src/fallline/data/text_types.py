@@ -47,12 +47,19 @@ class Kinds:
         left = self._left[name]
         if name not in self.first or not left:
             return pl.String()
-        kinds = {_WHOLE: pl.Int64(), _NUMBER: pl.Float64(), _TRUTH: pl.Boolean(), _COMMA: pl.Float64()}
+        kinds = {
+            _WHOLE: pl.Int64(),
+            _NUMBER: pl.Float64(),
+            _TRUTH: pl.Boolean(),
+            _COMMA: pl.Float64(),
+        }
         return self._times[name] if left[0] == _TIME else kinds[left[0]]
 
     def note(self, frame: pl.DataFrame) -> None:
         """Rule out what some rows do not read as; columns that came as numbers rule out nothing."""
         open_ = [n for n in frame.columns if self._left[n] and not frame.schema[n].is_numeric()]
+        if not open_:
+            return
         frame = stripped(frame.select(open_))
         for name in open_:
             column = frame[name].drop_nulls()
@@ -75,7 +82,10 @@ class Kinds:
 
 
 def plain_numbers(
-    parse: Callable[..., pl.DataFrame], layout: dict[str, Any], content: bytes, dtypes: dict[str, Any]
+    parse: Callable[..., pl.DataFrame],
+    layout: dict[str, Any],
+    content: bytes,
+    dtypes: dict[str, Any],
 ) -> pl.DataFrame | None:
     """Parse with some columns as numbers at once, which is fastest; None where that tells less.
 

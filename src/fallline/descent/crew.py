@@ -84,7 +84,7 @@ class Crew:
             return tree
         return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)), tree)
 
-    def meet(self, numbers: Sequence[float]) -> Float[np.ndarray, "size n"]:
+    def meet(self, numbers: Sequence[float] | np.ndarray) -> Float[np.ndarray, "size n"]:
         """Tell some numbers and see everybody's; all processes must come with as many."""
         told = np.asarray(numbers, np.float64)
         if self.size == 1:

@@ -91,7 +91,7 @@ class Shape:
     sync_every: int = 1
 
     @staticmethod
-    def of(plan: BatchPlan, *, padded: bool = False, **facts: bool) -> Shape:
+    def of(plan: BatchPlan, *, padded: bool = False, **facts: Any) -> Shape:
         """The shape for a plan: short epochs are done by many a call, long ones by parts."""
         size, steps, last = plan.size, plan.steps, plan.last
         if padded:

@@ -54,7 +54,7 @@ class Clock:
     began: float
     budget: float | None = None
     callback: Callable[[int, float], Any] | None = None
-    interrupted: Callable[[], bool] = lambda: False
+    interrupted: Callable[[], object] = lambda: False
     reason: str = ""
 
     def going(self, steps: int, value: float) -> bool:

@@ -25,7 +25,7 @@ from fallline.descent.problem import Problem
 from fallline.descent.run import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fallline.descent.batches import BatchPlan
     from fallline.descent.feed import Called, Carry, Feed
@@ -50,6 +50,21 @@ class Block:
     order: np.ndarray | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """What a step of several processes costs, measured before they begin.
+
+    Attributes:
+        computing: seconds that the slowest computes, with its share of a batch.
+        communicating: seconds that adding up the gradients of all takes.
+        size: bytes that each tells.
+    """
+
+    computing: float
+    communicating: float
+    size: int
+
+
 class Supply(Protocol):
     """Where blocks come from.
 
@@ -62,6 +77,11 @@ class Supply(Protocol):
     steps: int
     blocks: int
     rows: int
+
+    @property
+    def read(self) -> int:
+        """How many pieces have been read so far: it grows while reading goes on."""
+        ...
 
     def block(self, epoch: int, number: int) -> Block:
         """A block of an epoch."""
@@ -84,6 +104,7 @@ class ShardedProblem(Problem):
     crew: Crew = dataclasses.field(kw_only=True)
     shards: int = dataclasses.field(kw_only=True)
     holds_out: bool = dataclasses.field(kw_only=True)
+    tell: Callable[[Costs], Any] | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.call_seconds = 0.0 if self.crew.size == 1 else 0.5
@@ -155,6 +176,20 @@ class ShardedProblem(Problem):
         self._probed = (time.perf_counter(), speed)
         return speed
 
+    def measure(self, carry: Carry) -> Costs:
+        """What a step costs; all processes come here together."""
+        count = sum(leaf.size for leaf in jax.tree.leaves(carry["params"])) + 2
+        exchange = _exchange(self.crew.mesh)
+        numbers = self.crew.replicate(np.zeros(count, np.asarray(carry["epoch_loss"]).dtype))
+        spent: list[float] = []
+        for _ in range(6):
+            began = time.perf_counter()
+            jax.block_until_ready(exchange(numbers))
+            spent.append(time.perf_counter() - began)
+        mine = self.shape.size * self.crew.local / max(self._probed[1], 1e-9)
+        told = self.crew.meet([mine, float(np.median(spent[1:]))]).max(axis=0)
+        return Costs(float(told[0]), float(told[1]), count * numbers.dtype.itemsize)
+
     def evaluate(self, carry: Carry) -> tuple[float, float]:
         """Loss and score on all held-out rows.
 
@@ -191,6 +226,7 @@ class BlockFeed:
         self._place = (-1, -1)
         self._rows: Any = None
         self._order: Any = None
+        self._measured = False
 
     def __enter__(self) -> BlockFeed:
         self._thread = ThreadPoolExecutor(1, "blocks")
@@ -206,6 +242,9 @@ class BlockFeed:
         epoch, inside = divmod(step, problem.plan.steps)
         number, first = divmod(inside, supply.steps)
         self._take(epoch, number)
+        if problem.tell is not None and not self._measured:
+            problem.tell(problem.measure(carry))
+        self._measured = True
         left = problem.plan.steps - number * supply.steps
         end = min(first + wish, supply.steps, left, first + problem.steps - step)
         carry, rows, _, layers = problem.advance_all(
@@ -235,7 +274,7 @@ class BlockFeed:
             return
         began = time.perf_counter()
         if self._coming is not None and self._coming[0] == (epoch, number):
-            block = self._coming[1].result()
+            block = self._waited(self._coming[1])
         else:
             block = supply.block(epoch, number)
         problem.waited += time.perf_counter() - began
@@ -249,6 +288,20 @@ class BlockFeed:
         last = following[0] * problem.plan.steps + following[1] * supply.steps >= problem.steps
         if supply.blocks > 1 and not last:
             self._coming = following, self._thread.submit(supply.block, *following)
+
+    def _waited(self, coming: Future[Block]) -> Block:
+        """The block, once it is there; whoever watches over this process hears that reading goes on."""
+        read = -1
+        while True:
+            try:
+                return coming.result(timeout=5)
+            except TimeoutError:
+                # Unless it is the reading itself that gave up.
+                if coming.done():
+                    raise
+                if self._problem.supply.read != read:
+                    self._problem.crew.beat()
+                read = self._problem.supply.read
 
     def _spread_order(self, order: np.ndarray | None) -> Any:
         return None if order is None else self._problem.crew.spread(order[None], axis=1)
@@ -291,6 +344,20 @@ def _over_mesh(mesh: Any, shape: Shape) -> Any:
         check_vma=False,
     )
     return jax.jit(mapped, donate_argnums=(3,))
+
+
+@functools.lru_cache(maxsize=8)
+def _exchange(mesh: Any) -> Any:
+    """Adding up a vector over all devices, as a step does with its gradients."""
+    everywhere = PartitionSpec()
+    added = jax.shard_map(
+        lambda v: jax.lax.psum(v, AXIS),
+        mesh=mesh,
+        in_specs=everywhere,
+        out_specs=everywhere,
+        check_vma=False,
+    )
+    return jax.jit(added)
 
 
 @jax.jit

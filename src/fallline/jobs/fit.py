@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fallline.descent.batches import BatchPlan
     from fallline.descent.crew import Crew
     from fallline.descent.run import Progress, Run, Snapshot
+    from fallline.descent.sharded import Costs
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -55,6 +56,9 @@ class Reporter:
 
     def training(self, name: str, plan: BatchPlan, epochs: int) -> None:
         """A model is about to be trained."""
+
+    def measured(self, costs: Costs, plan: BatchPlan, crew: Crew) -> None:
+        """It is known what a step of several processes costs; training begins."""
 
     def progress(self, progress: Progress) -> bool | None:
         """Training goes on; True stops it."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fallline.descent.batches import BatchPlan
     from fallline.descent.range_test import RangeTest
     from fallline.descent.run import Run
+    from fallline.descent.sharded import Costs
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import Reporter
 
@@ -320,11 +321,14 @@ class _Look:
 
 def _merged(mine: dict[int, Statistics], source: Source, crew: Crew) -> Statistics:
     """What all shards taught, put together in their order, whoever looked at them."""
-    told = json.dumps({number: learned.to_json() for number, learned in mine.items()}).encode()
-    parts: dict[int, Any] = {}
-    for content in crew.exchange(told):
-        parts |= {int(number): value for number, value in json.loads(content).items()}
-    learned = [Statistics.from_json(parts[number], source) for number in sorted(parts)]
+    if crew.size == 1:
+        learned = [mine[number] for number in sorted(mine)]
+    else:
+        told = json.dumps({number: part.to_json() for number, part in mine.items()}).encode()
+        parts: dict[int, Any] = {}
+        for content in crew.exchange(told):
+            parts |= {int(number): value for number, value in json.loads(content).items()}
+        learned = [Statistics.from_json(parts[number], source) for number in sorted(parts)]
     for other in learned[1:]:
         learned[0].merge(other)
     return learned[0]
@@ -340,10 +344,16 @@ def _joined(
     return np.concatenate(rows).reshape(-1, width), np.concatenate(targets)
 
 
-def block_rows(config: FitConfig, width: int, largest: int) -> int:
+def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
     """How many rows a block may have, all shards together.
 
-    Two blocks are there at once, the one in use and the next, besides the pieces that are being read.
+    Three blocks may be there at once: the one in use, the next one, and its copy on the device.
+
+    Args:
+        config: says how much memory may be used.
+        width: encoded columns.
+        largest: bytes of the largest piece, as it is read.
+        begun: rows of pieces that have been encoded and are waiting, one for each shard.
 
     Raises:
         FalllineError: if the memory allowed is too little for any.
@@ -351,10 +361,10 @@ def block_rows(config: FitConfig, width: int, largest: int) -> int:
     used = _resident()
     row = 4 * (width + 3)
     limit = config.memory if config.memory is not None else used + free_memory() // 2
-    left = limit - used - MARGIN - 3 * largest
-    rows = int(min(left / 2.5, LARGEST_BLOCK) / row)
+    taken = used + MARGIN + 3 * largest + begun * row
+    rows = int(min((limit - taken) / 3.2, LARGEST_BLOCK) / row)
     if rows < 4096:
-        need = used + MARGIN + 3 * largest + int(2.5 * 16384 * row)
+        need = taken + int(3.2 * 16384 * row)
         raise FalllineError(
             f"Streaming this table takes at least {math.ceil(need / 1e6):,} MB of memory, of which "
             f"{used / 1e6:,.0f} MB are in use already: allow more with --memory, or cut the table into "
@@ -410,7 +420,8 @@ class _Job:
         stored = self.folder.facts().get("block") if self.folder and self.resume else None
         if stored is None:
             width = len(ready.encoder.feature_names)
-            stored = block_rows(self.config, width, ready.largest) // number
+            begun = sum(max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces)
+            stored = block_rows(self.config, width, ready.largest, begun) // number
             # A process with less memory decides for all.
             stored = -int(crew.meet([-stored])[:, 0].max())
         block = max(stored // (batch or 1), 1) * (batch or 1)
@@ -481,6 +492,7 @@ class _Job:
             crew=crew,
             shards=len(ready.shards) * crew.size,
             holds_out=holds_out,
+            tell=self._tell if crew.size > 1 else None,
         )
         run = descend(
             sharded,
@@ -492,6 +504,9 @@ class _Job:
         run.model, run.loss, run.range_test = model, found_loss, tried
         run.precision = problem.precision
         return run
+
+    def _tell(self, costs: Costs) -> None:
+        self.reporter.measured(costs, self.plan, self.crew)
 
     def _try_rates(self, model: Any, loss: Any, asked: dict[str, Any]) -> RangeTest | None:
         """The range test on the sample, by process 0 alone."""

@@ -38,6 +38,7 @@ class Pieces:
         seed: decides which rows are held out.
         columns: what is read; None for all.
         text: columns that are kept as texts.
+        count: pieces read so far.
     """
 
     def __init__(self, source: Source, seed: int) -> None:
@@ -45,10 +46,12 @@ class Pieces:
         self.seed = seed
         self.columns: Sequence[str] | None = None
         self.text: Sequence[str] = ()
+        self.count = 0
 
     def read(self, piece: Piece) -> Table:
         """All rows of a piece."""
         table = self.source.read(piece.chunk, self.columns, text=self.text)
+        self.count += 1
         if piece.rows == table.frame.height:
             return table
         frame = table.frame.slice(piece.start, piece.rows)
@@ -205,6 +208,11 @@ class SourceSupply:
         self.rows = self._each * len(shards) // devices
         self._cursors: dict[int, Cursor] = {}
         self._at = (-1, -1)
+
+    @property
+    def read(self) -> int:
+        """Pieces read so far."""
+        return self._pieces.count
 
     def block(self, epoch: int, number: int) -> Block:
         """A block of an epoch; the one after the last that was asked for takes no reading twice."""

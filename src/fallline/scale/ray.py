@@ -8,8 +8,8 @@ go on from the run folder's newest checkpoint.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,7 @@ def fit(
         workers: how many, or the fewest and the most: then as many as the cluster has when training
             starts or starts again, so long as they divide the number of shards.
         address: "auto" for the cluster that this machine belongs to, "HOST:PORT" for another, None to
-            start Ray on this machine alone, where nothing listens to other machines.
+            start Ray on this machine for this run.
         cpus_per_worker: cores that a worker takes.
         gpus_per_worker: GPUs that a worker takes; with none it computes on its cores.
         max_failures: how often training starts again before it is given up.
@@ -182,7 +182,7 @@ def require_ray() -> None:
         FalllineError: with the command that installs it.
     """
     try:
-        import ray.train
+        importlib.import_module("ray.train")
     except ImportError:
         raise FalllineError(
             "Ray is not installed here:  pip install 'fallline[ray]'  on every host of the cluster."
@@ -206,5 +206,6 @@ def _marked(folder: Path) -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             (folder / mark).unlink()
-            if made and not os.listdir(folder):
+            if made:
+                # Unless something has been written into it.
                 folder.rmdir()

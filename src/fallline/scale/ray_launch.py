@@ -8,11 +8,9 @@ used, because without an accelerator it leaves out `jax.distributed`, and the wo
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import signal
 import socket
 import tempfile
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from fallline.descent.crew import Crew
 
     Work = Callable[[Crew, dict[str, Any]], Any]
-
-ALIKE = ("fallline", "jax", "jaxlib", "numpy", "polars")
-"""Packages that all workers must have in the same version."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -98,6 +93,8 @@ def launch(
         told = {
             "order": json.dumps(order),
             "shards": shards,
+            # On one machine the workers need no address that others reach.
+            "host": "127.0.0.1" if address is None else None,
             "versions": versions(),
             "folder": str(Path.cwd()),
             "cpus": cpus,
@@ -127,7 +124,7 @@ def launch(
             try:
                 return trainer.fit().return_value
             except TrainingFailedError as error:
-                raise _sentence(error, max_failures) from None
+                raise _told(error, max_failures) from None
             except BaseException:
                 if watch.gave_up:
                     raise FalllineError(watch.gave_up) from None
@@ -147,7 +144,7 @@ class _Worker:
 
         context = ray.train.get_context()
         rank, possible = context.get_world_rank(), context.get_world_size()
-        here = ray.util.get_node_ip_address()
+        here = told["host"] or ray.util.get_node_ip_address()
         require_alike(told["versions"], versions(), f"{socket.gethostname()} ({here})")
         address = f"{here}:{_free_port(here)}" if rank == 0 else None
         address = broadcast_from_rank_zero(address)
@@ -157,22 +154,26 @@ class _Worker:
         if rank >= size:
             # One too many to share the shards evenly; it is needed when another is lost.
             return None
-        _settle(told, here)
+        _settle(told)
         # Only now, because these read the environment.
         from fallline.scale.join import join, leave
         from fallline.scale.launch import Place
+        from fallline.scale.lost import together
 
-        place = Place(address, size, rank, context.get_local_rank(), "Ray")
-        crew = join(place, bind=here)
-        made = self.work(crew, json.loads(told["order"]))
+        # Ray shows each process its own GPUs only, so that its number on the host does not matter.
+        crew = join(Place(address, size, rank, None, "Ray"), bind=here)
+        with together(rank):
+            made = self.work(crew, json.loads(told["order"]))
         leave()
         return made
 
 
 def versions() -> dict[str, str]:
-    """Python's version and those of the packages that must be alike."""
-    found = {name: importlib.metadata.version(name) for name in ALIKE}
-    return {"Python": platform.python_version(), **found}
+    """The versions that all workers, and the caller, must have alike."""
+    from fallline.scale.launch import Place
+    from fallline.scale.rollcall import card
+
+    return card(Place("", 1, 0), {}).versions
 
 
 def require_alike(driver: dict[str, str], worker: dict[str, str], host: str) -> None:
@@ -189,7 +190,7 @@ def require_alike(driver: dict[str, str], worker: dict[str, str], host: str) -> 
             )
 
 
-def _settle(told: dict[str, Any], here: str) -> None:
+def _settle(told: dict[str, Any]) -> None:
     """Give this process its share of the machine and the caller's folder, before anything computes."""
     cores = str(told["cpus"])
     # XLA's threads, polars' and those of linear algebra; what the user has set stays.
@@ -209,48 +210,62 @@ def _free_port(host: str) -> int:
 
 
 def _give_up() -> Any:
-    """Tells Ray's controller what is not worth starting again: whatever the user must mend."""
+    """Tells Ray's controller which failures are not worth starting again."""
     from ray.train import UserCallback
 
     class GiveUp(UserCallback):
         def after_exception(
             self, run_context: Any, worker_exceptions: dict[int, Exception]
         ) -> None:
-            wrong = _mendable(worker_exceptions)
+            wrong = own_fault(worker_exceptions)
             if wrong is not None:
                 raise wrong
 
     return GiveUp()
 
 
-def _mendable(failures: dict[int, Exception]) -> FalllineError | None:
-    """The first sentence among workers' errors, if none of them was lost."""
-    found = [getattr(failures[rank], "_base_exc", failures[rank]) for rank in sorted(failures)]
-    if all(isinstance(error, FalllineError) for error in found):
-        return next(iter(found), None)  # pyright: ignore
-    return None
+def own_fault(failures: dict[int, Exception]) -> BaseException | None:
+    """The first error that would come again: a sentence for the user, or a bug; None if a worker was lost.
+
+    Args:
+        failures: errors by the number of the worker.
+    """
+    # Ray wraps what a worker's function raised, and tells of a process that ended by errors of its own.
+    raised = [getattr(failures[rank], "_base_exc", None) for rank in sorted(failures)]
+    if None in raised or any(_of_others(error) for error in raised):
+        return None
+    return raised[0] if raised else None
 
 
-def _sentence(error: Any, max_failures: int) -> BaseException:
-    """What to tell the user of an error of Ray's."""
-    cause = getattr(error, "controller_failure", None)
-    while cause is not None and not isinstance(cause, FalllineError):
-        cause = getattr(cause, "controller_failure", None) or cause.__cause__
-    if cause is not None:
+def _of_others(error: Any) -> bool:
+    """Does an error only tell that another worker, a disk or the network failed?"""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    # JAX's errors by name: the caller need not import it.
+    return bool(names & {"JaxRuntimeError", "OSError", "SystemExit", "LostError"})
+
+
+def _told(error: Any, max_failures: int) -> BaseException:
+    """What the caller gets for an error of Ray's."""
+    cause = error
+    while type(cause).__name__ == "ControllerError":
+        cause = cause.controller_failure
+    if isinstance(cause, FalllineError):
         return cause
-    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    wrong = _mendable(failures)
-    if wrong is not None:
-        return wrong
-    text = str(error)
+    failures: dict[int, Exception] = getattr(cause, "worker_failures", {})
+    text = str(cause)
     if "No module named 'fallline'" in text:
         return FalllineError(
             "Fallline is not installed on all hosts of the cluster: install it there."
         )
-    last = [line for line in text.splitlines() if line.strip()]
+    wrong = own_fault(failures)
+    if isinstance(wrong, FalllineError):
+        return wrong
+    if wrong is not None or not failures:
+        return error
+    last = [line.strip() for line in text.splitlines() if line.strip()]
     return FalllineError(
-        f"Workers were lost more than {max_failures} times, the last with: {last[-1].strip()}\n"
-        "Go on with --resume."
+        f"Training was started again {max_failures} times, and each time a worker was lost; the last time: "
+        f"{last[-1]}\nGo on with --resume."
     )
 
 
@@ -333,8 +348,6 @@ def _cluster(address: str | None, cores: int) -> Iterator[None]:
                 num_cpus=cores,
                 object_store_memory=STORE,
                 include_dashboard=False,
-                # Nobody else's machine can reach it.
-                _node_ip_address="127.0.0.1",
                 **quiet,
             )
         else:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -201,7 +202,10 @@ class Cluster:
             **os.environ,
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_DISABLE_IMPORT_WARNING": "1",
-            # As the head says, and not where the newest cluster of this disk is.
+            # Only those who know it may join: `ray start` asks for it where this is set on every host.
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            # This head, and not that of the newest cluster of this disk.
             "RAY_ADDRESS": f"{hosts[0].address}:6379",
         }
 
@@ -214,9 +218,11 @@ class Cluster:
         common = ["--num-cpus=1", f"--object-store-memory={100 * 2**20}", "--disable-usage-stats"]
         words = [ray, "start", *(other if number else first), *common]
         words.append(f"--node-ip-address={host.address}")
-        quiet = {"stdout": subprocess.DEVNULL, "env": self.environment}
-        if host.start(words, **quiet).wait(timeout=120):
-            raise SystemExit(f"Ray does not start on {host.name}.")
+        with (self.folder.parent / f"{host.name}.log").open("w+") as log:
+            started = host.start(words, stdout=log, stderr=log, env=self.environment)
+            if started.wait(timeout=120):
+                log.seek(0)
+                raise SystemExit(f"Ray does not start on {host.name}:\n{log.read()}")
 
     def __enter__(self) -> Cluster:
         self.start(0)

@@ -14,7 +14,7 @@ from benchmarks.real import Skipped
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from benchmarks.faulting.place import Place
@@ -30,7 +30,7 @@ def _mount(*words: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(path: Path) -> Iterator[Path]:
+def small_disk(path: Path) -> Generator[Path]:
     """A disk of 4 MB in memory, mounted at a path."""
     path.mkdir()
     _mount("-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path))

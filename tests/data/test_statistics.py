@@ -76,14 +76,14 @@ def assert_equal(got, expected) -> None:
     )
 
 
-def check(table: Table, target: str, *, of: int, **options) -> None:
+def check(table: Table, target: str, *, of: int, shards: int = 8, **options) -> None:
     """Streamed and in memory, from all rows and from some."""
     n = table.frame.height
     for mask in (None, np.random.default_rng(0).random(n) < 0.8):
         rows = None if mask is None else np.flatnonzero(mask)
         expected = learn(table, rows, target, **options)
         source = streamed(table, 1, of)
-        whole = together(sharded(source, table, mask, target))
+        whole = together(sharded(source, table, mask, target, shards))
         got = learn_from(whole, **options)
         assert_equal(got, expected)
         summary = training_summary(whole, got)
@@ -108,13 +108,13 @@ def check(table: Table, target: str, *, of: int, **options) -> None:
     ],
 )
 def test_real_sets(real, name, target):
-    check(read_table(real(name)), target, of=1777)
+    check(read_table(real(name)), target, of=9001, shards=3)
 
 
 @pytest.mark.parametrize("name", ["iris", "digits", "diabetes"])
 def test_bundled_sets(name):
     table = read_table(name)
-    check(table, table.target or "target", of=37)
+    check(table, table.target or "target", of=37, shards=3)
 
 
 def nasty(n: int = 600) -> pl.DataFrame:
@@ -159,10 +159,13 @@ def nasty(n: int = 600) -> pl.DataFrame:
     )
 
 
+def test_nasty_columns():
+    check(Table(nasty(), "small.csv"), "y", of=67)
+
+
 @pytest.mark.parametrize(
     ("target", "options"),
     [
-        ("y", {}),
         ("y", {"standardize_target": False}),
         ("late", {}),
         ("half", {"task": "classification"}),
@@ -173,8 +176,9 @@ def nasty(n: int = 600) -> pl.DataFrame:
         ("money", {}),
     ],
 )
-def test_nasty_columns(target, options):
-    check(Table(nasty(), "small.csv"), target, of=41, **options)
+def test_targets(target, options):
+    table = Table(nasty().select({target, "gappy", "mixed"}), "small.csv")
+    check(table, target, of=131, shards=4, **options)
 
 
 def test_blocks_with_gaps():
@@ -189,7 +193,7 @@ def test_merging_does_not_depend_on_who_merged_before(monkeypatch):
     monkeypatch.setattr(statistics, "SAMPLED", 0)
     monkeypatch.setattr(statistics, "LEAST_SAMPLED", 50)
     table = Table(nasty(), "small.csv")
-    source = streamed(table, 3, 20)
+    source = streamed(table, 3, 67)
     parts = sharded(source, table, np.arange(600) % 5 > 0, "y")
     texts = {json.dumps(together(parts, by).to_json()) for by in (1, 2, 4, 8)}
     assert len(texts) == 1
@@ -253,20 +257,21 @@ def test_a_bad_row_of_many_files_is_named():
 
 def test_medians_of_a_sample(monkeypatch):
     monkeypatch.setattr(statistics, "SAMPLED", 0)
-    n, k = 60_000, statistics.LEAST_SAMPLED
+    n, k = 30_000, statistics.LEAST_SAMPLED
     random = np.random.default_rng(0)
     x = random.lognormal(size=(n, 20))
     frame = pl.DataFrame({f"x{i}": x[:, i] for i in range(20)}).with_columns(
         gappy=pl.when(pl.int_range(pl.len()) % 100 == 0).then("x0"), y=pl.int_range(pl.len())
     )
     source = streamed(Table(frame, "t"), 1, 7000)
-    found = together(sharded(source, Table(frame, "t"), None, "y"))
+    found = looked(source, Table(frame, "t"), None, "y", range(5))
     fill = dict(zip(*(lambda e: (e.columns, e.fill))(learn_from(found).numbers), strict=True))
     shares = [(x[:, i] < fill[f"x{i}"]).mean() for i in range(20)]
+    assert "gappy: 29,700 of 30,000 missing, filled with the median" in learn_from(found).notes[0]
     # The columns share their rows but not their values: 20 draws of the stated error.
     assert np.abs(np.array(shares) - 0.5).max() < 3.5 / (2 * np.sqrt(k))
     assert np.std(shares) > 0.2 / (2 * np.sqrt(k))
-    assert fill["gappy"] == np.median(x[::100, 0])  # 600 values are all kept
+    assert fill["gappy"] == np.median(x[::100, 0])  # 300 values are all kept
 
 
 def test_the_sample_does_not_depend_on_the_order():

@@ -327,7 +327,10 @@ def _train(
     speaks = crew is None or crew.leads
     clock = Timings("start and imports") if timings else None
     show = fit_show.Show(
-        quiet=quiet or json or not speaks, timings=clock, tries=config.learning_rate == "auto"
+        quiet=silent,
+        timings=clock,
+        tries=config.learning_rate == "auto",
+        sync_every=config.sync_every,
     )
     reporter = cast("Reporter", show)
     show.guard = terminable(lambda: _go_on("Asked to end (SIGTERM).", out))

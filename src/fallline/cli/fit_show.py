@@ -158,9 +158,8 @@ class Show:
         """A bar for the first pass over a table that is streamed."""
         if self.quiet:
             return
-        if self.bar is None:
-            self._put_up("reading", rows)
-        self.bar.update(self.task, completed=done, words=f"{done:,} of {rows:,} rows")
+        bar = self.bar or self._put_up("reading", rows)
+        bar.update(self.task, completed=done, words=f"{done:,} of {rows:,} rows")
 
     def encoding(self) -> None:
         """The first pass is over."""
@@ -208,7 +207,7 @@ class Show:
             return
         self._put_up(name.replace("mlp", "network"), epochs)
 
-    def _put_up(self, name: str, total: int) -> None:
+    def _put_up(self, name: str, total: int) -> Any:
         from rich.progress import BarColumn, Progress, TextColumn
 
         self.close()
@@ -223,6 +222,7 @@ class Show:
         )
         self.task = self.bar.add_task(name, total=total, words="compiling ...")
         self.bar.start()
+        return self.bar
 
     def measured(self, costs: Costs, plan: BatchPlan, crew: Crew) -> None:
         """Say whether several processes are worth their while."""

@@ -50,6 +50,7 @@ class Columns:
         mean: The mean of what is there and filled.
         scale: Its standard deviation.
         varied: Whether there are two different numbers.
+        estimated: Whether the median is that of a sample.
     """
 
     rows: int
@@ -59,6 +60,7 @@ class Columns:
     mean: Array
     scale: Array
     varied: Array
+    estimated: Array
 
 
 class Learner(ABC):
@@ -168,7 +170,10 @@ class Learner(ABC):
             if count and main:
                 missing.append((column, part))
                 median = "the medians" if part else f"the median, {fill:.6g}"
-                self.notes.append(f"{column}: {count:,} of {n:,} missing, filled with {median}.")
+                about = "about " * bool(found.estimated[place])
+                self.notes.append(
+                    f"{column}: {count:,} of {n:,} missing, filled with {about}{median}."
+                )
             if found.varied[place]:
                 yield column, part, fill, float(found.mean[place]), float(found.scale[place])
             elif not part and not count:
@@ -270,4 +275,4 @@ def _described(values: Matrix) -> Columns:
         np.copyto(values, fill, where=holes)
     mean, scale = values.mean(axis=0), values.std(axis=0)
     varied = (values.min(axis=0) < values.max(axis=0)) & (scale > 0)
-    return Columns(n, count, infinite, fill, mean, scale, varied)
+    return Columns(n, count, infinite, fill, mean, scale, varied, np.zeros(width, bool))

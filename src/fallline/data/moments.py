@@ -75,9 +75,14 @@ class Moments:
 
 
 class Medians:
-    """Samples of columns: one sample of rows, and one of its own for each column with gaps."""
+    """Samples of columns: one sample of rows, and one of its own for each column with gaps.
+
+    Attributes:
+        most: The numbers of a column that are kept.
+    """
 
     def __init__(self, width: int, most: int) -> None:
+        self.most = most
         self._rows = RowSample(width, most)
         self._gappy: dict[int, RowSample] = {}
 
@@ -111,7 +116,7 @@ class Medians:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Medians:
         """Rebuild what :meth:`to_json` gave."""
-        medians = cls(0, 1)
+        medians = cls(0, content["rows"]["most"])
         medians._rows = RowSample.from_json(content["rows"])
         own = content["gappy"].items()
         medians._gappy = {int(place): RowSample.from_json(sample) for place, sample in own}
@@ -154,11 +159,12 @@ class NumberColumns:
         if self._medians is not None and other._medians is not None:
             self._medians.merge(other._medians)
 
-    def total(self) -> tuple[Array, Array]:
-        """The seven figures of each column, and the medians."""
+    def total(self) -> tuple[Array, Array, Array]:
+        """The seven figures of each column, the medians, and whether these are of a sample."""
         total = self._moments.total()
-        medians = self._medians.medians() if self._medians is not None else total[MEAN]
-        return total, medians
+        if self._medians is None:
+            return total, total[MEAN], np.zeros(len(self.entries), bool)
+        return total, self._medians.medians(), total[COUNT] > self._medians.most
 
     def to_json(self) -> dict[str, Any]:
         """All of it, exactly."""

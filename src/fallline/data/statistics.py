@@ -135,14 +135,14 @@ class Statistics:
         for name, text in self._texts.items():
             text.merge(other._texts[name])
 
-    def described(self) -> dict[Entry, tuple[Array, float]]:
-        """The figures and the median of each column of numbers."""
-        found: dict[Entry, tuple[Array, float]] = {}
+    def described(self) -> dict[Entry, tuple[Array, float, bool]]:
+        """The figures of each column of numbers, its median, and whether that is of a sample."""
+        found: dict[Entry, tuple[Array, float, bool]] = {}
         texts = (text.numbers() for text in self._texts.values())
         for columns in (*self._numbers, *(one for one in texts if one is not None)):
-            total, medians = columns.total()
+            total, medians, sampled = columns.total()
             for place, entry in enumerate(columns.entries):
-                found[entry] = total[:, place], float(medians[place])
+                found[entry] = total[:, place], float(medians[place]), bool(sampled[place])
         return found
 
     def text(self, name: str) -> TextColumn:
@@ -209,8 +209,8 @@ class StreamLearner(Learner):
         """What is known of columns, all at once."""
         if not entries:
             return
-        figures = np.array([self._described[entry][0] for entry in entries]).T
-        fill = np.array([self._described[entry][1] for entry in entries])
+        every, medians, sampled = zip(*(self._described[entry] for entry in entries), strict=True)
+        figures, fill = np.array(every).T, np.array(medians)
         n = self._statistics.trained
         count, missing = figures[COUNT], figures[MISSING]
         # The missing values are a part of the rows like any other: all of them are the median.
@@ -219,7 +219,7 @@ class StreamLearner(Learner):
         scale = np.sqrt(spread / n)
         varied = (figures[LOW] < figures[HIGH]) & (scale > 0)
         whole = missing.astype(int), figures[INFINITE].astype(int)
-        yield entries, Columns(n, *whole, fill, mean, scale, varied)
+        yield entries, Columns(n, *whole, fill, mean, scale, varied, np.array(sampled))
 
     def block(self, columns: list[str]) -> tuple[int, float, float]:
         """Count, mean and sum of squared deviations of all values of some columns."""

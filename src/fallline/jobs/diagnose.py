@@ -110,6 +110,9 @@ def steps_apart(finding: Finding) -> tuple[str, int, int]:
 def _of_table(fitted: TableRun, data: Any, *, measure: bool) -> tuple[Case, str]:
     if not measure or fitted.run.asked is not None:
         return TableCase(fitted, measure=measure), ""
+    if "streamed" in fitted.result:
+        # Another order of rows and other batches than training in memory: it cannot be repeated there.
+        return TableCase(fitted, measure=False), "data_streamed"
     fingerprint = RunFolder(fitted.folder).facts()["fingerprint"] if fitted.folder else None
     rows, remark = rows_of(fitted.config, fingerprint, data)
     if rows is None:
@@ -154,7 +157,9 @@ def _unfinished(folder: RunFolder, data: Any, *, measure: bool) -> tuple[Case, s
         )
     # The network is trained after the linear model.
     name, (snapshot, about) = next(iter(found.items()))
-    rows, remark = rows_of(config, facts.get("fingerprint"), data)
+    rows, remark = None, "data_streamed"
+    if "block" not in facts:
+        rows, remark = rows_of(config, facts.get("fingerprint"), data)
     if rows is None:
         case = Case()
         case.history, case.ended, case.seconds = snapshot.history, "interrupted", snapshot.seconds

@@ -39,7 +39,7 @@ class Link:
     def all_reduce(self, size: float, workers: int, algorithm: Algorithm = "ring") -> float:
         r"""Seconds until each worker has the sum of all workers' vectors of ``size`` bytes.
 
-        ``"ring"``, in $2(p-1)$ messages of $n/p$ bytes one after the other, as gloo and NCCL do:
+        ``"ring"``, in $2(p-1)$ messages of $n/p$ bytes one after the other, as gloo does:
 
         $$2(p-1)\,\alpha + \frac{2(p-1)}{p} \frac{n}{\beta}$$
 

@@ -8,7 +8,6 @@ go on from the run folder's newest checkpoint.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import secrets
 from pathlib import Path
@@ -17,12 +16,10 @@ from typing import TYPE_CHECKING, Any
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from fallline.descent.crew import Crew
     from fallline.jobs.result import TableRun
-
-NAME = "Ray"
 
 
 def fit(
@@ -71,32 +68,37 @@ def fit(
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import CHECKPOINT_SECONDS
     from fallline.jobs.result import load
+    from fallline.scale import ray_launch
     from fallline.store.folder import RunFolder
 
-    if not isinstance(data, (str, Path)):
+    if not isinstance(data, (str, Path)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise FalllineError(
             "Ray's workers read the table themselves: give its path, or write it to a file first."
         )
     config = FitConfig.from_json({"data": str(data), "target": target, **options})
     limits = sizes(workers, config.shards)
-    require_ray()
+    ray_launch.ray_module("train")
     folder = RunFolder(Path(out).expanduser().absolute())
     if resume != folder.exists:
         # The workers go on with what they find there, so that it must be known to be this run's.
         if resume:
             raise FalllineError(f"There is no run to resume in {out}.")
-        raise FalllineError(f"{out} is not empty; give another --out, or go on with --resume.")
+        raise FalllineError(
+            f"{out} is not empty; give another --out, or go on with --resume."
+        )
     if resume and folder.facts().get("status") == "finished":
-        raise FalllineError(f"The run in {out} is finished; there is nothing to resume.")
+        raise FalllineError(
+            f"The run in {out} is finished; there is nothing to resume."
+        )
     with _marked(folder.path) as mark:
         order = {
             "config": config.to_json(),
             "out": str(folder.path),
             "mark": mark,
-            "every": CHECKPOINT_SECONDS if checkpoint_every is None else checkpoint_every,
+            "every": CHECKPOINT_SECONDS
+            if checkpoint_every is None
+            else checkpoint_every,
         }
-        from fallline.scale import ray_launch
-
         ray_launch.launch(
             _train,
             order,
@@ -175,22 +177,8 @@ def largest(possible: int, shards: int) -> int:
     return max(n for n in range(1, min(possible, shards) + 1) if shards % n == 0)
 
 
-def require_ray() -> None:
-    """Check that Ray is there.
-
-    Raises:
-        FalllineError: with the command that installs it.
-    """
-    try:
-        importlib.import_module("ray.train")
-    except ImportError:
-        raise FalllineError(
-            "Ray is not installed here:  pip install 'fallline[ray]'  on every host of the cluster."
-        ) from None
-
-
 @contextlib.contextmanager
-def _marked(folder: Path) -> Iterator[str]:
+def _marked(folder: Path) -> Generator[str]:
     """A hidden file in a folder, by which a worker knows that it sees the same folder."""
     from fallline.store import files
 

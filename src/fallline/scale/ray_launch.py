@@ -8,6 +8,7 @@ used, because without an accelerator it leaves out `jax.distributed`, and the wo
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from fallline.descent.crew import Crew
 
@@ -84,10 +85,7 @@ def launch(
         _cluster(address, limits[1] * cpus),
         tempfile.TemporaryDirectory() as place,
     ):
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
-        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-        from ray.train.v2.api.exceptions import TrainingFailedError
-
+        train = ray_module("train")
         low, high = limits
         needs = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
         told = {
@@ -100,20 +98,20 @@ def launch(
             "cpus": cpus,
             "gpus": gpus,
         }
-        trainer = DataParallelTrainer(
+        trainer = ray_module("train.v2.api.data_parallel_trainer").DataParallelTrainer(
             _Worker(work),
             train_loop_config=told,
-            scaling_config=ScalingConfig(
+            scaling_config=train.ScalingConfig(
                 num_workers=low if low == high else (low, high),
                 use_gpu=bool(gpus),
                 resources_per_worker=needs,
                 # As many as there are when it starts; a run that gets on is not ended for more.
                 elastic_resize_monitor_interval_s=float("inf"),
             ),
-            run_config=RunConfig(
+            run_config=train.RunConfig(
                 name="fallline",
                 storage_path=place,
-                failure_config=FailureConfig(
+                failure_config=train.FailureConfig(
                     max_failures=max_failures,
                     controller_failure_limit=max(1, round(wait / START)),
                 ),
@@ -123,7 +121,7 @@ def launch(
         with _Watch(low, needs, wait) as watch:
             try:
                 return trainer.fit().return_value
-            except TrainingFailedError as error:
+            except train.TrainingFailedError as error:
                 raise _told(error, max_failures) from None
             except BaseException:
                 if watch.gave_up:
@@ -138,16 +136,12 @@ class _Worker:
         self.work = work
 
     def __call__(self, told: dict[str, Any]) -> Any:
-        import ray.train
-        import ray.util
-        from ray.train.collective import broadcast_from_rank_zero
-
-        context = ray.train.get_context()
+        context = ray_module("train").get_context()
         rank, possible = context.get_world_rank(), context.get_world_size()
-        here = told["host"] or ray.util.get_node_ip_address()
+        here = told["host"] or ray_module("util").get_node_ip_address()
         require_alike(told["versions"], versions(), f"{socket.gethostname()} ({here})")
         address = f"{here}:{_free_port(here)}" if rank == 0 else None
-        address = broadcast_from_rank_zero(address)
+        address = ray_module("train.collective").broadcast_from_rank_zero(address)
         from fallline.scale.ray import largest
 
         size = largest(possible, told["shards"])
@@ -166,6 +160,20 @@ class _Worker:
             made = self.work(crew, json.loads(told["order"]))
         leave()
         return made
+
+
+def ray_module(name: str = "") -> Any:
+    """Ray itself, or a part of it, imported when it is first needed.
+
+    Raises:
+        FalllineError: if it is not installed.
+    """
+    try:
+        return importlib.import_module(f"ray.{name}" if name else "ray")
+    except ImportError:
+        raise FalllineError(
+            "This needs Ray, which is not installed: run  pip install 'fallline[ray]'  on every host."
+        ) from None
 
 
 def versions() -> dict[str, str]:
@@ -211,9 +219,8 @@ def _free_port(host: str) -> int:
 
 def _give_up() -> Any:
     """Tells Ray's controller which failures are not worth starting again."""
-    from ray.train import UserCallback
 
-    class GiveUp(UserCallback):
+    class GiveUp(ray_module("train").UserCallback):  # pyright: ignore[reportUntypedBaseClass]
         def after_exception(
             self, run_context: Any, worker_exceptions: dict[int, Exception]
         ) -> None:
@@ -293,7 +300,9 @@ class _Watch(threading.Thread):
                 lacking = time.monotonic()
                 _log.warning("%s: waiting for %g seconds.", told, self.wait)
             elif time.monotonic() - lacking > self.wait:
-                self.gave_up = f"{told}; gave up after {self.wait:g} seconds. Go on with --resume."
+                self.gave_up = (
+                    f"{told}; gave up after {self.wait:g} seconds. Go on with --resume."
+                )
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
@@ -307,13 +316,14 @@ class _Watch(threading.Thread):
 
 def possible(needs: dict[str, int]) -> int | None:
     """How many workers the cluster's hosts have room for, or None if it cannot be asked."""
-    import ray
-
+    ray = ray_module()
     try:
         hosts = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     except Exception:
         return None
-    return sum(int(min(host.get(n, 0) // k for n, k in needs.items() if k)) for host in hosts)
+    return sum(
+        int(min(host.get(n, 0) // k for n, k in needs.items() if k)) for host in hosts
+    )
 
 
 def _words(needs: dict[str, int]) -> str:
@@ -321,7 +331,7 @@ def _words(needs: dict[str, int]) -> str:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _environment() -> Generator[None]:
     """Ray's settings for as long as it works for us."""
     wanted = {**QUIET, "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(START)}
     added = {name: value for name, value in wanted.items() if name not in os.environ}
@@ -334,10 +344,9 @@ def _environment() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _cluster(address: str | None, cores: int) -> Iterator[None]:
+def _cluster(address: str | None, cores: int) -> Generator[None]:
     """A connection to Ray; one that the caller has stays as it is."""
-    import ray
-
+    ray = ray_module()
     if ray.is_initialized():
         yield
         return

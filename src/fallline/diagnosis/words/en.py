@@ -248,4 +248,5 @@ LABELS = {
     "data_gone": "The table of this run cannot be read any more, so the doctor has its history alone; name the table with --data.",
     "data_changed": "The data have changed since this run was trained, so the doctor has its history alone.",
     "data_in_memory": "The table of this run was given in memory, so the doctor has its history alone; hand it over as data=.",
+    "data_streamed": "The table of this run was streamed and is not read again, so the doctor has its history alone.",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import shutil
 import signal
 import socket
@@ -40,14 +42,13 @@ TIMES = ("train_seconds", "total_seconds", "rows_per_second", "run", "workers")
 LIMIT = 120.0
 """Seconds after which processes count as hanging, and are killed."""
 
-# SIGINT as a shell gives it to a command in the foreground; SIGUSR1 makes a process stuck in Python.
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))\n"
-    "from fallline.cli.main import main\nmain()",
-]
+_SITE = """# Every process of a run begins with this.
+import signal, time
+# As a shell gives it to a command in the foreground, wherever this runs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# Stuck in Python, while other threads go on.
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3600))
+"""
 
 
 @dataclasses.dataclass
@@ -89,7 +90,17 @@ class Job:
     def add(self) -> None:
         """Start the next process."""
         place, rank = self.place, len(self.processes)
-        words = [*COMMAND, "fit", place.table, *place.words, *self.more, "--out", self.out]
+        words = [
+            sys.executable,
+            "-m",
+            "fallline",
+            "fit",
+            place.table,
+            *place.words,
+            *self.more,
+            "--out",
+            self.out,
+        ]
         if place.count > 1:
             coordinator = ["--coordinator", f"127.0.0.1:{self.port}"]
             of = ["--num-processes", str(place.count), "--process-id", str(rank)]
@@ -97,7 +108,9 @@ class Job:
         log = place.folder / f"{self.out.replace('/', '-')}.{rank}.log"
         with log.open("ab") as file:
             self.logs.append(log)
-            started = subprocess.Popen(words, cwd=place.folder, stdout=file, stderr=file)
+            started = subprocess.Popen(
+                words, cwd=place.folder, env=place.environment, stdout=file, stderr=file
+            )
         self.processes.append(started)
 
     @property
@@ -106,10 +119,11 @@ class Job:
         return all(process.poll() is not None for process in self.processes)
 
     def send(self, number: int, rank: int | None = None) -> None:
-        """Send a signal to one process, or to all."""
+        """Send a signal to one process, or to all; where it watches over a child, to that one."""
         for i, process in enumerate(self.processes):
-            if rank in (None, i):
-                process.send_signal(number)
+            if rank in (None, i) and process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(_worker(process.pid), number)
 
     def wait(self, *, but: int | None = None, limit: float = LIMIT) -> tuple[list[int], float, str]:
         """Wait for all processes, or all but one; what is not ended in time is killed.
@@ -133,7 +147,10 @@ class Job:
         """End every process that is left."""
         for process in self.processes:
             if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+                # A frozen child would not notice that its parent has gone.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(_worker(process.pid), signal.SIGKILL)
+                process.kill()
                 process.wait()
 
     def words(self, rank: int = 0) -> str:
@@ -173,7 +190,8 @@ class Place:
     @staticmethod
     def make(folder: Path, table: Path, target: str, count: int, *more: str) -> Place:
         """Copy the table and train the undisturbed run, twice: the first time compiles."""
-        folder.mkdir(parents=True)
+        (folder / "site").mkdir(parents=True)
+        (folder / "site" / "sitecustomize.py").write_text(_SITE)
         shutil.copy(table, folder / table.name)
         (folder / table.name).chmod(0o644)
         place = Place(folder, table.name, ["--target", target, *FIT, *more], count)
@@ -185,6 +203,12 @@ class Place:
             if trouble or any(codes):
                 raise FalllineError(f"The undisturbed run ended with {codes}: {job.words()}")
         return place
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process gets."""
+        path = os.pathsep.join(filter(None, [str(self.folder / "site"), os.getenv("PYTHONPATH")]))
+        return {**os.environ, "PYTHONPATH": path}
 
     def next(self) -> str:
         """A new name for a run's folder."""
@@ -262,6 +286,15 @@ class Place:
         shutil.rmtree(self.folder / out, ignore_errors=True)
         for log in self.folder.glob(f"{out}.*.log"):
             log.unlink()
+
+
+def _worker(process: int) -> int:
+    """The process that works: a child of this one, where there is one."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return process
+    return int(children[0]) if children else process
 
 
 def _free_port() -> int:

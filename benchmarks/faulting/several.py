@@ -31,12 +31,12 @@ def strike(number: int, rank: int) -> Callable[[Place, random.Random, float], Ou
         place.sleep(job, part)
         moment = place.phase(out)
         job.send(number, rank)
-        # A stuck process has a watchdog of its own, and ends too.
-        left_out = None if number == signal.SIGUSR1 else rank
+        # A stuck process has a watchdog of its own, and a killed one may have a parent that says so.
+        left_out = rank if number == signal.SIGSTOP else None
         codes, seconds, trouble = job.wait(but=left_out)
         other = next(i for i in range(place.count) if i != rank)
         sentence = job.words(other)
-        if not trouble and not set(codes) <= {TRY_AGAIN, 0}:
+        if not trouble and not set(codes) <= {TRY_AGAIN, 0, -number}:
             trouble = f"ended with {codes}: {sentence}"
         trouble = trouble or job.troubled
         if set(codes) == {0} and place.phase(out) == "finished":
@@ -66,7 +66,7 @@ def asked_to_end(place: Place, chance: random.Random, part: float) -> Outcome:
     job.send(signal.SIGTERM, alone)
     codes, seconds, trouble = job.wait()
     # Before Python has started, a process ends by SIGTERM as any other.
-    if not trouble and not set(codes) <= {TRY_AGAIN, 0, -signal.SIGTERM}:
+    if not trouble and not set(codes) <= {TRY_AGAIN, 0, -signal.SIGTERM, 128 + signal.SIGTERM}:
         trouble = f"ended with {codes}: {job.words(1)}"
     trouble = trouble or job.troubled
     if set(codes) == {0}:
@@ -105,7 +105,7 @@ def never(place: Place, chance: random.Random, part: float) -> Outcome:
     out = place.next()
     job = Job(place, out, *OFTEN)
     absent = int(part < 0.5)
-    job.processes[absent].send_signal(signal.SIGKILL)
+    job.processes[absent].kill()
     codes, seconds, trouble = job.wait(but=absent, limit=400)
     sentence = job.words(1 - absent)
     if not trouble and set(codes) != {TRY_AGAIN}:

@@ -1,6 +1,6 @@
 """Make the pictures of "How far a cluster carries", and the tables in it, from the program's own arithmetic.
 
-    python docs/pictures/make_scaling.py
+python docs/pictures/make_scaling.py
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ def pictures() -> None:
             halving = [step(p, p * SHARE, algorithm="halving") for p in WORKERS]
             computing = [1e3 * e.compute_seconds for e in made]
             whole = [1e3 * e.step_seconds for e in made]
-            ax.fill_between(WORKERS, computing, color=theme.series[0], alpha=0.25, label="computing")
+            ax.fill_between(
+                WORKERS, computing, color=theme.series[0], alpha=0.25, label="computing"
+            )
             ax.fill_between(
                 WORKERS, computing, whole, color=theme.accent, alpha=0.3, label="sums in a ring"
             )

@@ -1,6 +1,8 @@
 """What several workers would bring, reckoned: against measured figures, and at its edges."""
 
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +123,11 @@ def test_beyond_the_critical_batch_size_steps_are_hardly_saved():
     few, many = steps_needed(100, critical=10_000), steps_needed(200, critical=10_000)
     assert few / many == pytest.approx(2, rel=0.02)
     assert steps_needed(10**6, critical=10_000) == pytest.approx(1, rel=0.02)
+
+
+def test_the_page_s_tables_are_those_of_the_program():
+    docs = Path(__file__).parents[2] / "docs"
+    made = runpy.run_path(str(docs / "pictures" / "make_scaling.py"))
+    page = (docs / "explanation" / "scaling.md").read_text(encoding="utf-8")
+    assert made["written"](page) == page
+    assert all(table in page for table in made["tables"]().values())

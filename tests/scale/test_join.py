@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -70,18 +71,26 @@ def test_a_worker_that_never_comes():
     assert all(isinstance(one, LostError) for one in said)
 
 
+def answer_nonsense(server):
+    with contextlib.suppress(OSError):
+        while True:
+            with server.accept()[0] as line:
+                line.sendall(b"HTTP/1.1 400\r\n")
+
+
 def test_nobody_or_somebody_else_listens():
     with pytest.raises(LostError, match=r"within 0.3 s: nothing listens at 127"):
         roll(free_port(), 2, 1, timeout=0.3)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        answer = threading.Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400\r\n"))
+        answer = threading.Thread(target=answer_nonsense, args=(other,))
         answer.start()
         with pytest.raises(LostError, match="is no training that waits for workers"):
             roll(port, 2, 1, timeout=0.3)
-        answer.join(5)
         with pytest.raises(LostError, match="is taken by another program"):
             roll(port, 2, 0)
+        other.shutdown(socket.SHUT_RDWR)
+        answer.join(5)
     place = Place("192.0.2.1:4321", 2, 0)
     with pytest.raises(FalllineError, match=r"does not have the address 192\.0\.2\.1"):
         rollcall.call(place, rollcall.card(place, {}), bind=None, timeout=1)

@@ -433,7 +433,8 @@ def test_a_checkpoint_of_the_same_step_leaves_no_moment_without_one(
 @pytest.mark.parametrize("damage", ["truncated", "deleted"])
 def test_a_damaged_run_json_is_written_anew_to_go_on(kept, folder, colours, damage):
     path = folder / "run.json"
-    asked = {n: RunFolder(folder).facts()[n] for n in ("config", "fingerprint", "created")}
+    facts = RunFolder(folder).facts()
+    asked = {name: facts[name] for name in ("config", "fingerprint", "created")}
     if damage == "truncated":
         path.write_bytes(path.read_bytes()[:40])
     else:

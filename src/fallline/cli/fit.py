@@ -289,10 +289,9 @@ def fit(
             devices=devices,
         ).with_set(set_ or [])
         out = places.folder_for(data, out, resume=resume)
-    with scaling.taking_part(asked, place, config, resume=resume) as crew:
+    with scaling.taking_part(asked, place, config) as crew:
         if crew is not None:
-            # Of a shared folder's free names, each process might see another.
-            out = Path(crew.broadcast(str(out).encode()).decode())
+            out, resume = scaling.as_the_first(crew, out, resume)
         _train(
             asked,
             config,
@@ -327,7 +326,7 @@ def _train(
     speaks = crew is None or crew.leads
     clock = Timings("start and imports") if timings else None
     show = fit_show.Show(
-        quiet=silent,
+        quiet=quiet or json or not speaks,
         timings=clock,
         tries=config.learning_rate == "auto",
         sync_every=config.sync_every,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +19,6 @@ from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from fallline.descent.crew import Crew
     from fallline.jobs.config import FitConfig
@@ -185,7 +186,7 @@ def parse_workers(text: str | None) -> int | tuple[int, int]:
 
 @contextlib.contextmanager
 def taking_part(
-    asked: Asked, place: Place | None, config: FitConfig, *, resume: bool
+    asked: Asked, place: Place | None, config: FitConfig
 ) -> Generator[Crew | None, None, None]:
     """Train with the other processes inside of this; without a place, alone.
 
@@ -203,7 +204,7 @@ def taking_part(
         crew = join(
             place,
             heartbeat=asked.heartbeat,
-            asked={**config.to_json(), "resume": resume},
+            asked=config.to_json(),
             devices=config.devices,
         )
         with together(place.process):
@@ -222,6 +223,13 @@ def taking_part(
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def as_the_first(crew: Crew, out: Path, resume: bool) -> tuple[Path, bool]:
+    """Where the run is kept and whether it goes on, as process 0 sees it: it may be the only one to see."""
+    told = crew.broadcast(json.dumps([str(out), resume]).encode())
+    first, goes_on = json.loads(told)
+    return Path(first), goes_on
 
 
 def trained(

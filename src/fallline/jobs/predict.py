@@ -184,7 +184,11 @@ class _Output:
 
         table = frame.to_arrow()
         if self._parquet is None:
-            self._parquet = pq.ParquetWriter(self._file, table.schema, compression="zstd")
+            # Numbers seldom repeat: a dictionary of them takes long to make, and more room.
+            named: Any = [name for name, dtype in frame.schema.items() if not dtype.is_float()]
+            self._parquet = pq.ParquetWriter(
+                self._file, table.schema, compression="zstd", use_dictionary=named or False
+            )
         self._parquet.write_table(table)
 
     def __exit__(self, kind: type[BaseException] | None, *more: object) -> None:

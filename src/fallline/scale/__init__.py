@@ -87,7 +87,7 @@ def fit(
         bind=bind,
         heartbeat=heartbeat,
         timeout=timeout,
-        asked={**config.to_json(), "resume": resume},
+        asked={**config.to_json(), "resume": resume, "out": None if out is None else str(out)},
         devices=config.devices,
     )
     with together(place.process):

@@ -13,13 +13,15 @@ signs of life, and gloo (on a GPU: NCCL) adds up the gradients between them. Wha
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
 from fallline.errors import FalllineError
 from fallline.scale import rollcall
 from fallline.scale.launch import parse_address
-from fallline.scale.watchdog import Watchdog
+from fallline.scale.watchdog import LEAST, START, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,9 @@ HEARTBEAT = 10.0
 
 TIMEOUT = 300.0
 """Seconds to wait for all workers at the start."""
+
+STUCK = "FALLLINE_STUCK"
+"""In the environment: seconds without a step that are always granted, if not `watchdog.LEAST`."""
 
 _dog: Watchdog | None = None
 
@@ -71,6 +76,7 @@ def join(
 
     if jax.distributed.is_initialized():
         raise FalllineError("This process has joined other workers already.")
+    least = _least()
     if heartbeat < 1:
         raise FalllineError(f"Signs of life need a second at least: --heartbeat {heartbeat:g}.")
     mine = rollcall.card(place, asked or {})
@@ -108,7 +114,7 @@ def join(
             f"Worker {counts.index(fewest)} has {fewest} devices, not {devices}: ask for fewer with "
             "--devices."
         )
-    _dog = Watchdog().start()
+    _dog = Watchdog(least=least, start=START / LEAST * least).start()
     return Crew(place.process, place.processes, devices or fewest, _dog.beat)
 
 
@@ -122,6 +128,14 @@ def leave() -> None:
         _dog = None
     if jax.distributed.is_initialized():
         jax.distributed.shutdown()
+
+
+def _least() -> float:
+    text = os.environ.get(STUCK, str(LEAST))
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise FalllineError(f"{STUCK} is a number of seconds; it is {text!r}.")
 
 
 def _own_gpu(place: Place) -> list[int] | None:

@@ -181,7 +181,7 @@ def versions() -> dict[str, str]:
     from fallline.scale.launch import Place
     from fallline.scale.rollcall import card
 
-    return card(Place("", 1, 0), {}).versions
+    return card(Place("localhost:1", 1, 0), {}).versions
 
 
 def require_alike(driver: dict[str, str], worker: dict[str, str], host: str) -> None:

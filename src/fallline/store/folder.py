@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "fallline-run", 1
 _CHECKPOINT = re.compile(r"^(?P<name>.+)-(?P<step>\d{12})(?:\.(?P<again>\d+))?$")
 _KEPT = 3
-_ASKED = ("config", "fingerprint", "created")
+_NOT_ASKED = ("format", "version", "fallline", "digest", "status", "result", "files")
 
 
 class RunFolder:
@@ -72,8 +72,7 @@ class RunFolder:
                 f"{self.path} is not empty; give another --out, or go on with --resume."
             )
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._asked = {**facts, "created": created}
-        self._write_facts({**self._asked, "status": "running"})
+        self._write_facts({**facts, "status": "running", "created": created})
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         from fallline import __version__
@@ -81,6 +80,7 @@ class RunFolder:
         head = {"format": FORMAT, "version": VERSION, "fallline": __version__}
         rest = {name: value for name, value in facts.items() if name not in (*head, "digest")}
         files.write(self.path / "run.json", files.sealed({**head, **rest}))
+        self._asked = _asked(rest)
 
     def facts(self) -> dict[str, Any]:
         """What ``run.json`` says.
@@ -102,7 +102,7 @@ class RunFolder:
                 f"{path} was written by a later Fallline ({facts.get('fallline')}); upgrade to read it."
             )
         files.require_seal(facts, path)
-        self._asked = {name: facts[name] for name in _ASKED if name in facts}
+        self._asked = _asked(facts)
         return facts
 
     def mend(self) -> str:
@@ -287,6 +287,11 @@ class RunFolder:
                 instead = f"training goes on from step {int(found[0].arrays['step']):,} instead"
             tell(f"{', '.join(passed)}; {instead}.")
         return found
+
+
+def _asked(facts: dict[str, Any]) -> dict[str, Any]:
+    """Of what ``run.json`` says, that which a run needs to go on; checkpoints keep it too."""
+    return {name: value for name, value in facts.items() if name not in _NOT_ASKED}
 
 
 def _place(path: Path) -> tuple[str, int, int]:

@@ -31,6 +31,7 @@ from benchmarks.facts import facts
 from benchmarks.faulting import disk, several, single
 from benchmarks.faulting.place import Place
 from benchmarks.real import Skipped, real_table
+from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -212,4 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except FalllineError as error:
+        sys.exit(str(error))

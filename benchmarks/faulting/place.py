@@ -42,6 +42,7 @@ TIMES = ("train_seconds", "total_seconds", "rows_per_second", "run", "workers")
 LIMIT = 120.0
 """Seconds after which processes count as hanging, and are killed."""
 
+COMMAND = [sys.executable, "-m", "fallline", "fit"]
 _SITE = """# Every process of a run begins with this.
 import signal, time
 # As a shell gives it to a command in the foreground, wherever this runs.
@@ -90,17 +91,7 @@ class Job:
     def add(self) -> None:
         """Start the next process."""
         place, rank = self.place, len(self.processes)
-        words = [
-            sys.executable,
-            "-m",
-            "fallline",
-            "fit",
-            place.table,
-            *place.words,
-            *self.more,
-            "--out",
-            self.out,
-        ]
+        words = [*COMMAND, place.table, *place.words, *self.more, "--out", self.out]
         if place.count > 1:
             coordinator = ["--coordinator", f"127.0.0.1:{self.port}"]
             of = ["--num-processes", str(place.count), "--process-id", str(rank)]
@@ -198,10 +189,11 @@ class Place:
         for name in ("compiling", "whole"):
             began = time.monotonic()
             job = Job(place, name, *OFTEN)
-            codes, _, trouble = job.wait(limit=300)
+            codes, _, trouble = job.wait(limit=600)
             place.lasts = time.monotonic() - began
             if trouble or any(codes):
-                raise FalllineError(f"The undisturbed run ended with {codes}: {job.words()}")
+                said = trouble or f"ended with {codes}: {job.words()}"
+                raise FalllineError(f"Undisturbed, a run cannot be made here: {said}.")
         return place
 
     @property

@@ -10,7 +10,7 @@ import typer
 
 from fallline.cli import diagnose as diagnosing
 from fallline.cli import fit_show, scaling, screen, supervise
-from fallline.cli.ending import TRY_AGAIN, Terminated, terminable
+from fallline.cli.ending import GRACE, TRY_AGAIN, Terminated, terminable
 
 if TYPE_CHECKING:
     from fallline.descent.crew import Crew
@@ -333,6 +333,9 @@ def _train(
     )
     reporter = cast("Reporter", show)
     show.guard = terminable(lambda: _go_on("Asked to end (SIGTERM).", out))
+    if not speaks:
+        # Nothing is told to it of the training, which it ends together with the others.
+        show.guard.grace = GRACE
     try:
         with show.guard:
             use_compilation_cache()

@@ -293,16 +293,14 @@ class _Watch(threading.Thread):
                 lacking = None
                 continue
             told = (
-                f"The cluster has room for {count} workers with {_words(self.needs)} each, and {self.low} "
-                "are needed"
+                f"The cluster has room for {count} of the {self.low} workers that are needed, with "
+                f"{_words(self.needs)} each"
             )
             if lacking is None:
                 lacking = time.monotonic()
                 _log.warning("%s: waiting for %g seconds.", told, self.wait)
             elif time.monotonic() - lacking > self.wait:
-                self.gave_up = (
-                    f"{told}; gave up after {self.wait:g} seconds. Go on with --resume."
-                )
+                self.gave_up = f"{told}; gave up after {self.wait:g} seconds. Go on with --resume."
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
@@ -321,9 +319,7 @@ def possible(needs: dict[str, int]) -> int | None:
         hosts = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     except Exception:
         return None
-    return sum(
-        int(min(host.get(n, 0) // k for n, k in needs.items() if k)) for host in hosts
-    )
+    return sum(int(min(host.get(n, 0) // k for n, k in needs.items() if k)) for host in hosts)
 
 
 def _words(needs: dict[str, int]) -> str:

@@ -179,8 +179,6 @@ def _torch(
     rule: Any = torch.optim.SGD if linear else torch.optim.Adam
     rate = SGD_RATE[asked["batch"]] if linear else ADAM_RATE
     optimizer = rule(net.parameters(), lr=rate, fused=True)
-    # Half the squared error, as Fallline has it, for one and the same rate.
-    half = 0.5 if linear else 1.0
 
     def work(mark: Mark) -> float:
         if ahead:
@@ -189,7 +187,7 @@ def _torch(
         for epoch in range(asked["epochs"]):
             for x, y in begin(epoch):
                 optimizer.zero_grad(set_to_none=True)
-                (half * torch.nn.functional.mse_loss(net(x)[:, 0], y)).backward()
+                torch.nn.functional.mse_loss(net(x)[:, 0], y).backward()
                 optimizer.step()
             mark(epoch + 1)
         X, truth = held(folder)

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from fallline.errors import FalllineError
-from fallline.scale import ray, ray_launch
+from fallline.scale import ray, ray_worker
 from fallline.scale.lost import LostError
 
 needs_ray = pytest.mark.skipif(
@@ -39,7 +39,7 @@ def test_workers_divide_the_shards(asked, shards, limits):
     assert ray.sizes(asked, shards) == limits
     # Whatever number Ray starts between the limits, those that take part are within them.
     for possible in range(limits[0], limits[1] + 1):
-        size = ray.largest(possible, shards)
+        size = ray_worker.largest(possible, shards)
         assert limits[0] <= size <= possible
         assert shards % size == 0
 
@@ -63,22 +63,27 @@ class JaxRuntimeError(RuntimeError):
 
 def test_only_what_would_come_again_ends_the_run():
     sentence, bug = FalllineError("No such column."), TypeError("a bug")
-    for lost in (LostError("gone"), JaxRuntimeError("gloo"), OSError("disk"), SystemExit(75)):
-        assert ray_launch.own_fault({0: RaisedError(lost)}) is None
-        assert ray_launch.own_fault({0: RaisedError(sentence), 1: RaisedError(lost)}) is None
+    for lost in (
+        LostError("gone"),
+        JaxRuntimeError("gloo"),
+        OSError("disk"),
+        SystemExit(75),
+    ):
+        assert ray_worker.own_fault({0: RaisedError(lost)}) is None
+        assert ray_worker.own_fault({0: RaisedError(sentence), 1: RaisedError(lost)}) is None
     # A process that is gone is told by an error of Ray's own.
     assert (
-        ray_launch.own_fault({0: RaisedError(sentence), 1: RuntimeError("The actor died")}) is None
+        ray_worker.own_fault({0: RaisedError(sentence), 1: RuntimeError("The actor died")}) is None
     )
-    assert ray_launch.own_fault({1: RaisedError(bug), 0: RaisedError(sentence)}) is sentence
-    assert ray_launch.own_fault({1: RaisedError(bug)}) is bug
+    assert ray_worker.own_fault({1: RaisedError(bug), 0: RaisedError(sentence)}) is sentence
+    assert ray_worker.own_fault({1: RaisedError(bug)}) is bug
 
 
 def test_versions_that_differ_are_told():
-    here = ray_launch.versions()
-    ray_launch.require_alike(here, dict(here), "there")
+    here = ray_worker.versions()
+    ray_worker.require_alike(here, dict(here), "there")
     with pytest.raises(FalllineError, match=r"node7 has jax 0\.1, and the caller has"):
-        ray_launch.require_alike(here, {**here, "jax": "0.1"}, "node7")
+        ray_worker.require_alike(here, {**here, "jax": "0.1"}, "node7")
 
 
 SCRIPT = """

@@ -328,10 +328,7 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
         )
     x, y = encoder.features(table), encoder.targets(table)
     if loss is not None and loss.function is losses.poisson and (y < 0).any():
-        raise FalllineError(
-            f"The loss 'poisson' is for counts, and {target!r} has values below 0; choose "
-            "squared_error or huber."
-        )
+        raise FalllineError(below_zero(target))
 
     def part(chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
         return None if chosen is None else (x[chosen], y[chosen])
@@ -341,6 +338,14 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
         other = read_table(config.test, like=table.frame.columns, text=encoder.text_columns)
         held_out = (encoder.features(other), encoder.targets(other))
     return Rows(encoder, (x[training], y[training]), part(validation), held_out)
+
+
+def below_zero(target: str) -> str:
+    """The sentence for a loss that takes counts."""
+    return (
+        f"The loss 'poisson' is for counts, and {target!r} has values below 0; choose squared_error or "
+        "huber."
+    )
 
 
 def loss_for(config: FitConfig, encoder: Encoder) -> tuple[losses.Loss, int]:

@@ -269,6 +269,8 @@ class _Look:
         """Learn from a piece, and keep what is held out of it."""
         table = self.pieces.read(piece)
         frame = table.frame
+        if self.config.loss == "poisson":
+            self._require_counts(frame)
         roles = piece.roles(self.config.seed)
         training = roles == cutting.TRAINING
         if shard.number not in self.statistics:
@@ -285,6 +287,11 @@ class _Look:
             found = np.flatnonzero(training)
             chosen = found[np.arange(quota) * len(found) // quota]
             self._frames.append(frame[chosen])
+
+    def _require_counts(self, frame: pl.DataFrame) -> None:
+        values = frame[self.target]
+        if values.dtype.is_numeric() and (values < 0).any():
+            raise FalllineError(fitting.below_zero(self.target))
 
     def _quota(self, shard: Shard, piece: Piece) -> int:
         total = shard.counts.rows
@@ -472,6 +479,16 @@ class _Job:
             model, loss, ready.sample, epochs=epochs, patience=patience, **asked
         )
         self.reporter.training(name, plan, epochs)
+        if crew.devices > 1 and name == "mlp" and (config.batch_norm or config.dropout):
+            self.reporter.remark(
+                "Batch normalisation and dropout work on each device's share of a batch: with another number "
+                "of devices the result differs."
+            )
+        if crew.devices > 1 and config.sync_every > 1:
+            self.reporter.remark(
+                f"Devices meet every {config.sync_every} steps only: the result depends on how many there are "
+                "and may be worse than with --sync-every 1."
+            )
         snapshot, rate = self._checkpoint(name)
         tried: RangeTest | None = None
         if rate is None and config.learning_rate == "auto":
@@ -550,7 +567,7 @@ class _Job:
         config, ready, crew = self.config, self.ready, self.crew
         run, encoder, counts = runs[best], ready.encoder, ready.counts
         numbers, measured_on = Totals(encoder, ready.summary), "training"
-        parts: Any = [(0, ready.sample)] if crew.leads else []
+        parts: Any = self.supply.trained()
         if isinstance(config.test, str):
             measured_on, parts = "test", self._other(config.test) if crew.leads else []
         elif counts.test:

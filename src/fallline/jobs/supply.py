@@ -72,6 +72,9 @@ class Aside:
 
     def __init__(self, folder: Path | None) -> None:
         """Make a place for them, hidden in ``folder``, else among the system's temporary files."""
+        if folder is not None and not folder.is_dir():
+            # On a machine that does not see the run's folder.
+            folder = None
         try:
             self.path = Path(tempfile.mkdtemp(".tmp", ".held-", folder))
         except OSError as error:
@@ -261,6 +264,13 @@ class SourceSupply:
             weights = np.pad(np.ones(len(x), np.float32), (0, missing))
             x, y = np.pad(x, ((0, missing), (0, 0))), np.pad(y, (0, missing))
             yield number, Batch(x, y, weights)
+
+    def trained(self) -> Iterator[tuple[int, Arrays]]:
+        """The training rows by shard, piece by piece."""
+        for shard in self._shards:
+            for piece in shard.pieces:
+                if piece.training:
+                    yield shard.number, self._pieces.rows(piece, self._encoder, TRAINING)
 
     def tested(self) -> Iterator[tuple[int, Arrays]]:
         """The test rows by shard, some thousands at a time."""

@@ -6,7 +6,9 @@ of a single process, whatever their number. `fallline.scale.ray` starts the proc
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +60,14 @@ def fit(
 
     Raises:
         FalllineError: in a sentence, for anything that cannot be done.
-        fallline.scale.lost.LostError: where a process is lost, and another try may succeed.
+        fallline.scale.lost.LostError: where a process is lost, and another try may succeed; Python then
+            ends with exit code 75.
     """
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import CHECKPOINT_SECONDS, run_fit
     from fallline.scale.join import join, leave
     from fallline.scale.launch import find
-    from fallline.scale.lost import together
+    from fallline.scale.lost import TRY_AGAIN, LostError, together
 
     if distributed not in ("auto", None):
         raise FalllineError(f"distributed is 'auto' or None; it was given {distributed!r}.")
@@ -90,7 +93,18 @@ def fit(
         asked={**config.to_json(), "resume": resume, "out": None if out is None else str(out)},
         devices=config.devices,
     )
-    with together(place.process):
-        made = run_fit(config, out=out, resume=resume, checkpoint_every=every, crew=crew)
+    try:
+        with together(place.process):
+            made = run_fit(config, out=out, resume=resume, checkpoint_every=every, crew=crew)
+    except BaseException as error:
+        # When Python ends, JAX would wait a minute for the others, who wait for this one, and then abort.
+        atexit.register(_end, TRY_AGAIN if isinstance(error, LostError) else 1)
+        raise
     leave()
     return made
+
+
+def _end(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -5,9 +5,10 @@ signs of life, and gloo (on a GPU: NCCL) adds up the gradients between them. Wha
 
 * A process that is killed closes its connections: the others get an exception within 0.2 s.
 * One that is stopped, or whose machine is, says nothing: after ``heartbeat`` seconds the coordinator tells
-  the others, and JAX ends each by ``abort()``, from a thread of its own, with a log of forty lines. So does
-  the end of process 0 itself. It cannot be caught; `fallline.cli.scaling` runs a worker under a parent that
-  says it in a sentence.
+  the others (without the coordinator it took them up to twice as long), and JAX ends each by ``abort()``,
+  from a thread of its own, with a log of forty lines. So does the end of process 0 itself. It cannot be
+  caught; `fallline.cli.supervise` runs a worker under a parent that says it in a sentence.
+* One that is alive and stuck keeps the others waiting for ever: the watchdog's part.
 * ``jax_enable_recoverability`` does away with the abort, and with the news: the others then wait for ever.
 """
 

@@ -69,6 +69,7 @@ def fit(
     from fallline.jobs.fit import CHECKPOINT_SECONDS
     from fallline.jobs.result import load
     from fallline.scale import ray_launch
+    from fallline.scale.ray_worker import ray_module
     from fallline.store.folder import RunFolder
 
     if not isinstance(data, (str, Path)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -77,27 +78,21 @@ def fit(
         )
     config = FitConfig.from_json({"data": str(data), "target": target, **options})
     limits = sizes(workers, config.shards)
-    ray_launch.ray_module("train")
+    ray_module("train")
     folder = RunFolder(Path(out).expanduser().absolute())
     if resume != folder.exists:
         # The workers go on with what they find there, so that it must be known to be this run's.
         if resume:
             raise FalllineError(f"There is no run to resume in {out}.")
-        raise FalllineError(
-            f"{out} is not empty; give another --out, or go on with --resume."
-        )
+        raise FalllineError(f"{out} is not empty; give another --out, or go on with --resume.")
     if resume and folder.facts().get("status") == "finished":
-        raise FalllineError(
-            f"The run in {out} is finished; there is nothing to resume."
-        )
+        raise FalllineError(f"The run in {out} is finished; there is nothing to resume.")
     with _marked(folder.path) as mark:
         order = {
             "config": config.to_json(),
             "out": str(folder.path),
             "mark": mark,
-            "every": CHECKPOINT_SECONDS
-            if checkpoint_every is None
-            else checkpoint_every,
+            "every": CHECKPOINT_SECONDS if checkpoint_every is None else checkpoint_every,
         }
         ray_launch.launch(
             _train,
@@ -163,18 +158,9 @@ def sizes(workers: int | tuple[int, int], shards: int) -> tuple[int, int]:
         asked = str(low) if low == high else f"{low} to {high}"
         raise FalllineError(
             f"{asked} workers cannot share {shards} shards evenly: take one of "
-            f"{', '.join(map(str, fitting))} workers, or a multiple of {low} with --set shards={low * 4}."
+            f"{', '.join(map(str, fitting))} workers, or other shards, such as --shards {low * 4}."
         )
     return within[0], within[-1]
-
-
-def largest(possible: int, shards: int) -> int:
-    """The most workers of those possible that divide the number of shards.
-
-    >>> [largest(n, shards=8) for n in (1, 3, 5, 9)]
-    [1, 2, 4, 8]
-    """
-    return max(n for n in range(1, min(possible, shards) + 1) if shards % n == 0)
 
 
 @contextlib.contextmanager

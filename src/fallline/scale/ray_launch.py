@@ -8,12 +8,10 @@ used, because without an accelerator it leaves out `jax.distributed`, and the wo
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import logging
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -21,20 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fallline.errors import FalllineError
+from fallline.scale.ray_worker import Worker, give_up, own_fault, ray_module, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
-    from fallline.descent.crew import Crew
-
-    Work = Callable[[Crew, dict[str, Any]], Any]
+    from fallline.scale.ray_worker import Work
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 """Ray's settings, unless the user has others: nothing is sent to its makers, and a lost worker is noticed
 within a second."""
@@ -42,8 +38,9 @@ within a second."""
 STORE = 100 * 2**20
 """Bytes of Ray's object store where it is started here; nothing of training goes through it."""
 
-START = 60.0
-"""Seconds for the workers' processes to start; on a loaded machine each takes several."""
+PLACES = 10.0
+"""Seconds in which Ray must find places for the workers, before the hosts are counted anew: a lost host is
+counted for a while."""
 
 _log = logging.getLogger("fallline")
 
@@ -99,7 +96,7 @@ def launch(
             "gpus": gpus,
         }
         trainer = ray_module("train.v2.api.data_parallel_trainer").DataParallelTrainer(
-            _Worker(work),
+            Worker(work),
             train_loop_config=told,
             scaling_config=train.ScalingConfig(
                 num_workers=low if low == high else (low, high),
@@ -113,12 +110,12 @@ def launch(
                 storage_path=place,
                 failure_config=train.FailureConfig(
                     max_failures=max_failures,
-                    controller_failure_limit=max(1, round(wait / START)),
+                    controller_failure_limit=max(1, round(wait / PLACES)),
                 ),
-                callbacks=[_give_up()],
+                callbacks=[give_up()],
             ),
         )
-        with _Watch(low, needs, wait) as watch:
+        with _handlers(), _Watch(low, needs, wait) as watch:
             try:
                 return trainer.fit().return_value
             except train.TrainingFailedError as error:
@@ -127,128 +124,6 @@ def launch(
                 if watch.gave_up:
                     raise FalllineError(watch.gave_up) from None
                 raise
-
-
-class _Worker:
-    """What Ray calls in each worker's process."""
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-
-    def __call__(self, told: dict[str, Any]) -> Any:
-        context = ray_module("train").get_context()
-        rank, possible = context.get_world_rank(), context.get_world_size()
-        here = told["host"] or ray_module("util").get_node_ip_address()
-        require_alike(told["versions"], versions(), f"{socket.gethostname()} ({here})")
-        address = f"{here}:{_free_port(here)}" if rank == 0 else None
-        address = ray_module("train.collective").broadcast_from_rank_zero(address)
-        from fallline.scale.ray import largest
-
-        size = largest(possible, told["shards"])
-        if rank >= size:
-            # One too many to share the shards evenly; it is needed when another is lost.
-            return None
-        _settle(told)
-        # Only now, because these read the environment.
-        from fallline.scale.join import join, leave
-        from fallline.scale.launch import Place
-        from fallline.scale.lost import together
-
-        # Ray shows each process its own GPUs only, so that its number on the host does not matter.
-        crew = join(Place(address, size, rank, None, "Ray"), bind=here)
-        with together(rank):
-            made = self.work(crew, json.loads(told["order"]))
-        leave()
-        return made
-
-
-def ray_module(name: str = "") -> Any:
-    """Ray itself, or a part of it, imported when it is first needed.
-
-    Raises:
-        FalllineError: if it is not installed.
-    """
-    try:
-        return importlib.import_module(f"ray.{name}" if name else "ray")
-    except ImportError:
-        raise FalllineError(
-            "This needs Ray, which is not installed: run  pip install 'fallline[ray]'  on every host."
-        ) from None
-
-
-def versions() -> dict[str, str]:
-    """The versions that all workers, and the caller, must have alike."""
-    from fallline.scale.launch import Place
-    from fallline.scale.rollcall import card
-
-    return card(Place("localhost:1", 1, 0), {}).versions
-
-
-def require_alike(driver: dict[str, str], worker: dict[str, str], host: str) -> None:
-    """Check that a worker has the caller's versions.
-
-    Raises:
-        FalllineError: naming the first package that differs.
-    """
-    for name, version in driver.items():
-        if worker.get(name) != version:
-            raise FalllineError(
-                f"{host} has {name} {worker.get(name)}, and the caller has {version}: install the same "
-                "versions on all hosts."
-            )
-
-
-def _settle(told: dict[str, Any]) -> None:
-    """Give this process its share of the machine and the caller's folder, before anything computes."""
-    cores = str(told["cpus"])
-    # XLA's threads, polars' and those of linear algebra; what the user has set stays.
-    for name in ("PJRT_NPROC", "POLARS_MAX_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, cores)
-    if not told["gpus"]:
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    # Names of files then mean what they mean to the caller; where the folder is missing, whole paths do.
-    with contextlib.suppress(OSError):
-        os.chdir(told["folder"])
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
-def _give_up() -> Any:
-    """Tells Ray's controller which failures are not worth starting again."""
-
-    class GiveUp(ray_module("train").UserCallback):  # pyright: ignore[reportUntypedBaseClass]
-        def after_exception(
-            self, run_context: Any, worker_exceptions: dict[int, Exception]
-        ) -> None:
-            wrong = own_fault(worker_exceptions)
-            if wrong is not None:
-                raise wrong
-
-    return GiveUp()
-
-
-def own_fault(failures: dict[int, Exception]) -> BaseException | None:
-    """The first error that would come again: a sentence for the user, or a bug; None if a worker was lost.
-
-    Args:
-        failures: errors by the number of the worker.
-    """
-    # Ray wraps what a worker's function raised, and tells of a process that ended by errors of its own.
-    raised = [getattr(failures[rank], "_base_exc", None) for rank in sorted(failures)]
-    if None in raised or any(_of_others(error) for error in raised):
-        return None
-    return raised[0] if raised else None
-
-
-def _of_others(error: Any) -> bool:
-    """Does an error only tell that another worker, a disk or the network failed?"""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    # JAX's errors by name: the caller need not import it.
-    return bool(names & {"JaxRuntimeError", "OSError", "SystemExit", "LostError"})
 
 
 def _told(error: Any, max_failures: int) -> BaseException:
@@ -283,6 +158,8 @@ class _Watch(threading.Thread):
         super().__init__(name="fallline-watch", daemon=True)
         self.low, self.needs, self.wait = low, needs, wait
         self.gave_up = ""
+        # Only there does Ray listen to a signal, by which it can be stopped.
+        self._stops = threading.current_thread() is threading.main_thread()
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -299,7 +176,7 @@ class _Watch(threading.Thread):
             if lacking is None:
                 lacking = time.monotonic()
                 _log.warning("%s: waiting for %g seconds.", told, self.wait)
-            elif time.monotonic() - lacking > self.wait:
+            elif self._stops and time.monotonic() - lacking > self.wait:
                 self.gave_up = f"{told}; gave up after {self.wait:g} seconds. Go on with --resume."
                 os.kill(os.getpid(), signal.SIGINT)
                 return
@@ -327,9 +204,20 @@ def _words(needs: dict[str, int]) -> str:
 
 
 @contextlib.contextmanager
+def _handlers() -> Generator[None]:
+    """Give Ctrl-C back to whom it was before: Ray keeps it."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def _environment() -> Generator[None]:
     """Ray's settings for as long as it works for us."""
-    wanted = {**QUIET, "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(START)}
+    wanted = {**QUIET, "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(PLACES)}
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:

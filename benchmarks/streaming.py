@@ -54,7 +54,8 @@ class Setting:
 def _torch(*pairs: tuple[int, int]) -> tuple[Setting, ...]:
     return tuple(
         Setting(
-            f"{threads} thread{'s' * (threads > 1)}, " + ("reads apart" if workers else "one process"),
+            f"{threads} thread{'s' * (threads > 1)}, "
+            + ("reads apart" if workers else "one process"),
             {"threads": threads, "workers": workers},
         )
         for threads, workers in pairs
@@ -204,12 +205,16 @@ def cells(entries: list[dict[str, Any]]) -> list[tuple[str, ...]]:
             ratio = "" if lane["ratio"] is None else f"{lane['ratio']:.2f}x"
             if "apart" in lane:
                 ratio = f"R2 {lane['apart']:+.3f}"
-            seconds = [f"{lane[k]:.2f} s" for k in ("first_pass", "compile", "first_epoch", "epoch")]
+            seconds = [
+                f"{lane[k]:.2f} s" for k in ("first_pass", "compile", "first_epoch", "epoch")
+            ]
             if not lane["compile"]:
                 seconds[1] = ""
             over = (lane["peak"] - lane["imports"]) / 1e6
             memory = (f"{lane['peak'] / 1e6:,.0f} MB", f"{over:,.0f} MB")
-            found.append((*head, f"{lane['rate']:,.0f}", ratio, *seconds, *memory, f"{lane['r2']:.4f}"))
+            found.append(
+                (*head, f"{lane['rate']:,.0f}", ratio, *seconds, *memory, f"{lane['r2']:.4f}")
+            )
     return found
 
 

@@ -47,6 +47,7 @@ def fallline(data: str, held: str, **more: Any) -> Callable[[Path, dict[str, Any
             validation=0.0,
             model=asked["model"],
             hidden=streams.HIDDEN,
+            init="glorot",
             optimizer="sgd" if linear else "adam",
             learning_rate=streams.SGD_RATE[asked["batch"]] if linear else streams.ADAM_RATE,
             schedule="constant",

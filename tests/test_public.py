@@ -35,6 +35,7 @@ NAMES = [
     "models",
     "optimizers",
     "report",
+    "scale",
     "schedules",
     "scipy_method",
     "sweep",

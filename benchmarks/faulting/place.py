@@ -222,6 +222,11 @@ class Place:
             return "writing the result"
         return "training" if checkpoints else "encoding, compiling"
 
+    @property
+    def steps(self) -> int:
+        """How many steps the undisturbed run took."""
+        return int(RunFolder(self.folder / "whole").facts()["result"]["steps"])
+
     def step(self, out: str) -> int:
         """The newest checkpoint's step, or -1."""
         found = RunFolder(self.folder / out).checkpoints("mlp")

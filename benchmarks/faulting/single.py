@@ -49,7 +49,7 @@ def struck(
         trouble = f"ended with {codes}: {job.words()}"
     trouble = trouble or job.troubled
     sentence = "" if number == signal.SIGKILL else job.words()
-    if codes == [0]:
+    if codes == [0] or place.phase(out) == "finished":
         # It was over before, or went on to its end: nothing to resume.
         different = place.differs(out)
         place.clear(out)
@@ -66,10 +66,24 @@ def struck(
 
 
 def at_random(number: int, expected: set[int]) -> Callable[[Place, random.Random, float], Outcome]:
-    """A signal at a random moment of the run; ``part`` in [0, 1) spreads the moments evenly."""
+    """A signal at a random moment: a fifth each while starting, and while encoding and compiling; then training.
+
+    By what its folder shows, not by the clock alone: a busy machine starts slowly.
+    """
 
     def run(place: Place, chance: random.Random, part: float) -> Outcome:
-        return struck(place, number, part, expected)
+        if part < 0.2:
+            return struck(place, number, part * 2, expected)
+        wait = chance.uniform(0, 0.25 * place.lasts if part < 0.4 else 0.2)
+        step = -1 if part < 0.4 else int((part - 0.4) / 0.6 * place.steps)
+
+        def moment(out: str) -> bool:
+            if not (place.folder / out / "run.json").is_file() or place.step(out) < step:
+                return False
+            time.sleep(wait)
+            return True
+
+        return struck(place, number, moment, expected)
 
     return run
 
@@ -79,7 +93,7 @@ def while_writing(what: str) -> Callable[[Place, random.Random, float], Outcome]
 
     def run(place: Place, chance: random.Random, part: float) -> Outcome:
         def moment(out: str) -> bool:
-            past = place.step(out) >= part * 6000 or what != "writing a checkpoint"
+            past = place.step(out) >= part * 0.7 * place.steps or what != "writing a checkpoint"
             return past and place.phase(out) == what
 
         return struck(place, signal.SIGKILL, moment, {-9, 0})

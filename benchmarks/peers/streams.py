@@ -88,8 +88,9 @@ def sklearn_mlp(folder: Path, asked: dict[str, Any]) -> Work:
     from sklearn.neural_network import MLPRegressor
 
     del parquet
-    rule = {"batch_size": asked["batch"], "learning_rate_init": ADAM_RATE, "alpha": 0.0}
-    return _sklearn(folder, asked["epochs"], MLPRegressor(HIDDEN, random_state=0, **rule))
+    rule: dict[str, Any] = {"hidden_layer_sizes": HIDDEN, "batch_size": asked["batch"]}
+    rule |= {"learning_rate_init": ADAM_RATE, "alpha": 0.0, "random_state": 0}
+    return _sklearn(folder, asked["epochs"], MLPRegressor(**rule))
 
 
 def torch_streamed(folder: Path, asked: dict[str, Any]) -> Work:
@@ -176,6 +177,9 @@ def _torch(
     for a, b in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[:-1])
+    for layer in layers[::2]:
+        # As scikit-learn draws them, and Fallline where it is told to.
+        torch.nn.init.xavier_uniform_(layer.weight)
     rule: Any = torch.optim.SGD if linear else torch.optim.Adam
     rate = SGD_RATE[asked["batch"]] if linear else ADAM_RATE
     optimizer = rule(net.parameters(), lr=rate, fused=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         losses,
         models,
         optimizers,
+        scale,
         schedules,
         terrains,
     )
@@ -68,6 +69,7 @@ __all__ = [
     "models",
     "optimizers",
     "report",
+    "scale",
     "schedules",
     "scipy_method",
     "sweep",

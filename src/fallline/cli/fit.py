@@ -14,10 +14,8 @@ from fallline.cli.ending import GRACE, TRY_AGAIN, Terminated, terminable
 
 if TYPE_CHECKING:
     from fallline.descent.crew import Crew
-    from fallline.diagnosis.finding import Diagnosis
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import Reporter
-    from fallline.jobs.result import TableRun
 
 EXAMPLES = (
     "[bold]Examples[/bold]\n\n"
@@ -370,7 +368,7 @@ def _train(
     if not speaks:
         raise typer.Exit(code)
     examine = diagnose and code != TRY_AGAIN
-    examined = _examined(fitted, quiet=quiet or json) if examine else None
+    examined = fit_show.examined(fitted, quiet=quiet or json) if examine else None
     if json:
         from fallline.store.files import to_json
 
@@ -396,14 +394,3 @@ def _go_on(said: str, out: Path) -> str:
     if not (out / "run.json").is_file():
         return f"{said} Nothing was kept yet; start the same command again."
     return f"{said} Go on with:  fallline fit --resume --out {out}".strip()
-
-
-def _examined(fitted: TableRun, *, quiet: bool) -> Diagnosis:
-    """The full diagnosis of a fit, with a sign of life on stderr."""
-    from fallline.diagnosis import words
-    from fallline.jobs.diagnose import diagnose
-
-    if quiet:
-        return diagnose(fitted)
-    with diagnosing.working(words.say(words.language(), "labels", "measuring")):
-        return diagnose(fitted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from fallline.cli import diagnose as diagnosing
 from fallline.cli import screen
 from fallline.cli.ending import AT_ONCE, GRACE
 
@@ -20,12 +21,24 @@ if TYPE_CHECKING:
     from fallline.descent.crew import Crew
     from fallline.descent.run import Progress, Run, Worker
     from fallline.descent.sharded import Costs
+    from fallline.diagnosis.finding import Diagnosis
     from fallline.jobs.result import TableRun
 
 WORDS = {"linear": "linear model", "mlp": "network"}
 
 SLOW = 1.5
 """A worker is named that is so many times slower than the median."""
+
+
+def examined(fitted: TableRun, *, quiet: bool) -> Diagnosis:
+    """The full diagnosis of a fit, with a sign of life on stderr."""
+    from fallline.diagnosis import words
+    from fallline.jobs.diagnose import diagnose
+
+    if quiet:
+        return diagnose(fitted)
+    with diagnosing.working(words.say(words.language(), "labels", "measuring")):
+        return diagnose(fitted)
 
 
 def report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
@@ -76,6 +89,8 @@ def report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
     rate = screen.number(r["learning_rate"])
     table.add_row("optimizer", f"{fitted.config.optimizer}, learning rate {rate}{found}")
     table.add_row("batches", str(run.plan))
+    if r.get("streamed"):
+        table.add_row("streamed", _streamed(r["streamed"]))
     work = f"{r['steps']:,} steps, {screen.number(r['epochs'])} epochs, {r['rows_seen']:,} rows"
     table.add_row("work", work)
     spent = f"{screen.duration(r['total_seconds'])}, training {screen.duration(r['train_seconds'])}"
@@ -85,6 +100,22 @@ def report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
     out.print(table)
     out.print()
     out.print(Text(r["sentence"]), soft_wrap=True)
+
+
+def _streamed(told: dict[str, Any]) -> str:
+    """How a table was read that did not come into memory as a whole."""
+    if told["blocks"] == 1:
+        words = "all rows kept in memory"
+    else:
+        words = f"{told['blocks']:,} blocks an epoch of {told['rows_a_block']:,} rows"
+    devices, processes = told["devices"], told["processes"]
+    if processes > 1:
+        words += f", {processes:,} workers"
+    if devices > processes:
+        words += f", {devices:,} devices"
+    if told["sync_every"] > 1:
+        words += f", averaged every {told['sync_every']:,} steps"
+    return words
 
 
 def _model_words(result: dict[str, Any], model: Any) -> str:

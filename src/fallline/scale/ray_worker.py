@@ -26,6 +26,7 @@ class Worker:
         self.work = work
 
     def __call__(self, told: dict[str, Any]) -> Any:
+        """Join the others and do the work with them; what worker 0 returns is the result."""
         context = ray_module("train").get_context()
         rank, possible = context.get_world_rank(), context.get_world_size()
         here = told["host"] or ray_module("util").get_node_ip_address()

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from fallline.show.style import Theme
 
-ORDERS = {"shuffled": "A shuffled file", "target": "Sorted by the target", "feature": "Sorted by a column"}
+ORDERS = {
+    "shuffled": "A shuffled file",
+    "target": "Sorted by the target",
+    "feature": "Sorted by a column",
+}
 BLOCKS = (0.01, 0.05, 0.2, 1.0)
 
 

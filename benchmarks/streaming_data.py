@@ -1,7 +1,7 @@
 """A made table of 32 columns in the forms that are read in pieces: Parquet, .npy, CSV.
 
-Rows are made a part at a time, each part by its own seed, so that a table of any size begins with the same rows
-and never lies in memory. The target is partly linear: a linear model gets about two thirds of its
+Rows are made a part at a time, each part by its own seed, so that a table of any size begins with the same
+rows and never lies in memory. The target is partly linear: a linear model gets about two thirds of its
 variance, a network of two layers most of the rest.
 """
 

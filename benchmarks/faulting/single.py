@@ -66,7 +66,7 @@ def struck(
 
 
 def at_random(number: int, expected: set[int]) -> Callable[[Place, random.Random, float], Outcome]:
-    """A signal at a random moment: a fifth each while starting, and while encoding and compiling; then training.
+    """A signal at a random moment: a fifth each while starting and while compiling, the rest in training.
 
     By what its folder shows, not by the clock alone: a busy machine starts slowly.
     """

@@ -1,7 +1,7 @@
 """Peers on tables larger than memory: scikit-learn, torch and Dask-ML, each in its best reasonable use.
 
-A peer is a function of a folder and of what is asked for; it imports its library and returns the work. The work
-says when it is ready to train and when an epoch is over, and returns R2 on the held-out rows.
+A peer is a function of a folder and of what is asked for; it imports its library and returns the work. The
+work says when it is ready to train and when an epoch is over, and returns R2 on the held-out rows.
 """
 
 from __future__ import annotations

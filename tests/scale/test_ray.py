@@ -50,15 +50,12 @@ def test_workers_that_cannot_share_the_shards_are_told(asked):
         ray.sizes(asked, shards=8)
 
 
-class RaisedError(Exception):
-    """As Ray wraps what a worker raised."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._base_exc = error
-
-
 class JaxRuntimeError(RuntimeError):
     """As JAX names its own."""
+
+
+class RayTrainError(Exception):
+    """As Ray names its own: of a process that is gone, for one."""
 
 
 def test_only_what_would_come_again_ends_the_run():
@@ -67,16 +64,12 @@ def test_only_what_would_come_again_ends_the_run():
         LostError("gone"),
         JaxRuntimeError("gloo"),
         OSError("disk"),
-        SystemExit(75),
+        RayTrainError("died"),
     ):
-        assert ray_worker.own_fault({0: RaisedError(lost)}) is None
-        assert ray_worker.own_fault({0: RaisedError(sentence), 1: RaisedError(lost)}) is None
-    # A process that is gone is told by an error of Ray's own.
-    assert (
-        ray_worker.own_fault({0: RaisedError(sentence), 1: RuntimeError("The actor died")}) is None
-    )
-    assert ray_worker.own_fault({1: RaisedError(bug), 0: RaisedError(sentence)}) is sentence
-    assert ray_worker.own_fault({1: RaisedError(bug)}) is bug
+        assert ray_worker.own_fault({0: lost}) is None
+        assert ray_worker.own_fault({0: sentence, 1: lost}) is None
+    assert ray_worker.own_fault({1: bug, 0: sentence}) is sentence
+    assert ray_worker.own_fault({1: bug}) is bug
 
 
 def test_versions_that_differ_are_told():

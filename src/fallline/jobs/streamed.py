@@ -486,8 +486,8 @@ class _Job:
             )
         if crew.devices > 1 and config.sync_every > 1:
             self.reporter.remark(
-                f"Devices meet only every {config.sync_every} steps: the result depends on their number, and may "
-                "be worse than with --sync-every 1."
+                f"Devices meet only every {config.sync_every} steps: the result depends on their number, and "
+                "may be worse than with --sync-every 1."
             )
         snapshot, rate = self._checkpoint(name)
         tried: RangeTest | None = None

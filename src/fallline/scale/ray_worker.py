@@ -126,18 +126,17 @@ def own_fault(failures: dict[int, Exception]) -> BaseException | None:
     Args:
         failures: errors by the number of the worker.
     """
-    # Ray wraps what a worker's function raised, and tells of a process that ended by errors of its own.
-    raised = [getattr(failures[rank], "_base_exc", None) for rank in sorted(failures)]
-    if None in raised or any(_of_others(error) for error in raised):
+    raised = [failures[rank] for rank in sorted(failures)]
+    if any(_of_others(error) for error in raised):
         return None
     return raised[0] if raised else None
 
 
-def _of_others(error: Any) -> bool:
-    """Does an error only tell that another worker, a disk or the network failed?"""
+def _of_others(error: Exception) -> bool:
+    """Does an error only tell that another worker, its process, a disk or the network failed?"""
+    # JAX's and Ray's errors by name: they need not be imported for it.
     names = {cls.__name__ for cls in type(error).__mro__}
-    # JAX's errors by name: the caller need not import it.
-    return bool(names & {"JaxRuntimeError", "OSError", "SystemExit", "LostError"})
+    return bool(names & {"JaxRuntimeError", "OSError", "LostError", "RayError", "RayTrainError"})
 
 
 def largest(possible: int, shards: int) -> int:

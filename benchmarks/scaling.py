@@ -4,11 +4,11 @@ python -m benchmarks.scaling [speed|checkpoint|recovery ...] [--rounds 3] [--qui
 python -m benchmarks.scaling --markdown [--out FOLDER]
 
 - ``speed``: a linear model, a small network and one of a million parameters, trained by a process on one
-  core, a process on all cores with one device and with two, and two processes with a core each; exchanging at every
-  step and at every 8th. Rounds are interleaved; medians of the epochs after the first count.
+  core, a process on all cores with one device and with two, and two processes with a core each; exchanging
+  at every step and at every 8th. Rounds are interleaved; medians of the epochs after the first count.
 - ``checkpoint``: seconds to write a million parameters with Adam's averages, and their bytes.
-- ``recovery``: two processes train, one of them is killed (SIGKILL); how long until the other has ended, and, started
-  again with ``resume``, until training goes on.
+- ``recovery``: two processes train, one of them is killed (SIGKILL); how long until the other has ended,
+  and, started again with ``resume``, until training goes on.
 
 The table lies in memory as a single block, so that reading does not count.
 """

@@ -3,10 +3,11 @@
 python -m benchmarks.shuffling [--rows 2e5] [--seeds 3] [--quick] [--out FOLDER] [--draw]
 python -m benchmarks.shuffling --markdown [--out FOLDER]
 
-The same made rows lie in files in three orders (shuffled, sorted by the target, sorted by a column) with large
-row groups (an eighth of the rows) and small ones (2048 rows). A linear model by plain descent and a network of
-32-64-64-1 by Adam are trained for five epochs, batches of 512, with blocks of 1, 5, 20 and 100 % of the rows,
-cut into 8 shards; blocks of 5 % also with 1 and 64. All are measured after each epoch on the same other rows.
+The same made rows lie in files in three orders (shuffled, sorted by the target, sorted by a column) with
+large row groups (an eighth of the rows) and small ones (2048 rows). A linear model by plain descent and a
+network of 32-64-64-1 by Adam are trained for five epochs, batches of 512, with blocks of 1, 5, 20 and 100 %
+of the rows, cut into 8 shards; blocks of 5 % also with 1 and 64. All are measured after each epoch on the
+same other rows.
 """
 
 from __future__ import annotations

@@ -41,29 +41,31 @@ def figure(result: dict[str, Any], theme: Theme) -> Figure:
         theme,
         len(kinds),
         "How good the shuffle of a streamed table is",
-        f"Held-out loss of a {'network' if model == 'mlp' else 'linear model'} over epochs, by the rows of a "
-        "block as a share of all; 8 shards, dashed: other numbers of shards.\nThe means over seeds; grey: a full "
-        "shuffle in memory, from its best seed to its worst.",
+        f"Held-out loss of a {'network' if model == 'mlp' else 'linear model'} over epochs, by the "
+        "rows of a block as a share of all; 8 shards, dashed: other numbers of shards.\n"
+        "Means over seeds; grey: a full shuffle in memory, from its best seed to its worst.",
         panels.source([result]),
     )
+    every = np.concatenate([np.array(curve["losses"]).mean(0) for curve in curves])
     for ax, (order, group) in zip(places, kinds, strict=False):
         mine = [c for c in curves[1:] if (c["order"], c["group"]) == (order, group)]
         size = result["rows"] // 8 if group == "large" else 2048
         style.title(ax, f"{ORDERS[order]}, row groups of {size:,}", theme)
-        _panel(ax, mine, full, theme)
+        _panel(ax, mine, full, every, theme)
     panels.notes(places[len(kinds) :], [], theme)
     return made
 
 
-def _panel(ax: Axes, curves: list[dict[str, Any]], full: np.ndarray, theme: Theme) -> None:
+def _panel(
+    ax: Axes, curves: list[dict[str, Any]], full: np.ndarray, every: np.ndarray, theme: Theme
+) -> None:
+    """One file's curves, over the heights that all panels share."""
     epochs = np.arange(1, full.shape[1] + 1)
     ax.fill_between(epochs, full.min(0), full.max(0), color=theme.muted, alpha=0.3, linewidth=0)
     ax.plot(epochs, full.mean(0), color=theme.muted, linewidth=1.6)
-    values = [full.mean(0)]
     labels: list[tuple[float, str, str]] = [(full.mean(0)[-1], "in memory", theme.muted)]
     for curve in curves:
         mean = np.array(curve["losses"]).mean(0)
-        values.append(mean)
         shade = theme.series[BLOCKS.index(curve["block"])]
         plain = curve["shards"] == 8
         dashes: Any = "-" if plain else (0, (4, 1.6)) if curve["shards"] == 1 else (0, (1.2, 1.2))
@@ -72,8 +74,8 @@ def _panel(ax: Axes, curves: list[dict[str, Any]], full: np.ndarray, theme: Them
         if not plain:
             said += f", {curve['shards']} shard{'s' if curve['shards'] > 1 else ''}"
         labels.append((mean[-1], said, shade))
-    marks.log_axis(ax, "y", np.concatenate(values))
-    low, high = np.min(values), np.max(values)
+    marks.log_axis(ax, "y", every)
+    low, high = float(every.min()), float(every.max())
     room = max((high / low) ** 0.06, 1.004)
     ax.set_ylim(low / room, high * room)
     ax.set_xlim(1, epochs[-1])

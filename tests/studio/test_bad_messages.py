@@ -342,8 +342,9 @@ def test_a_view_that_fails_is_left_alone_until_the_page_says_something():
 
 def test_a_table_that_cannot_be_read_is_said_before_anything_starts(tmp_path):
     (tmp_path / "empty.csv").touch()
+    (tmp_path / "folder").mkdir()
     for path, part in (
-        (tmp_path, "folder"),
+        (tmp_path / "folder", "folder"),
         (tmp_path / "no.csv", "no file"),
         (tmp_path / "empty.csv", "empty"),
     ):

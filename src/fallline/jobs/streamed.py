@@ -109,7 +109,7 @@ def run_streamed(
     folder = RunFolder(out) if out is not None else None
     facts = {"config": config.to_json(), "fingerprint": source.fingerprint}
     if crew.leads and folder is not None:
-        open_folder(folder, facts, resume=resume)
+        open_folder(folder, facts, reporter, resume=resume)
     crew.meet([0])
     aside = Aside(Path(out).expanduser() if out is not None else None)
     try:
@@ -153,11 +153,15 @@ def run_streamed(
     return fitted
 
 
-def open_folder(folder: RunFolder, facts: dict[str, Any], *, resume: bool) -> None:
+def open_folder(
+    folder: RunFolder, facts: dict[str, Any], reporter: Reporter, *, resume: bool
+) -> None:
     """Start the run's folder, or see that the run in it is the same."""
     if not resume:
         folder.create(facts)
         return
+    if said := folder.mend():
+        reporter.remark(said)
     if not folder.exists:
         raise FalllineError(f"There is no run to resume in {folder.path}.")
     fitting.require_same(folder, facts)
@@ -424,15 +428,18 @@ class _Job:
         ready, crew = self.ready, self.crew
         number = len(ready.shards) * crew.size
         batch = None if plan.full else plan.size // number
-        stored = self.folder.facts().get("block") if self.folder and self.resume else None
-        if stored is None:
+        stored = 0
+        if crew.leads and self.folder is not None:
+            stored = self.folder.facts().get("block", 0)
+        stored = int(crew.meet([stored])[0, 0])
+        if not stored:
             width = len(ready.encoder.feature_names)
             begun = sum(max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces)
             stored = block_rows(self.config, width, ready.largest, begun) // number
             # A process with less memory decides for all.
             stored = -int(crew.meet([-stored])[:, 0].max())
         block = max(stored // (batch or 1), 1) * (batch or 1)
-        if self.folder and crew.leads and not self.resume:
+        if self.folder is not None and crew.leads:
             self.folder.note({"block": block})
         if batch is None and block < ready.longest:
             raise FalllineError(

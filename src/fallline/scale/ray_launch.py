@@ -120,10 +120,11 @@ def launch(
                 return trainer.fit().return_value
             except train.TrainingFailedError as error:
                 raise _told(error, max_failures) from None
-            except BaseException:
+            except SystemExit:
+                # So Ray ends after Ctrl-C, which the watch presses as well.
                 if watch.gave_up:
                     raise FalllineError(watch.gave_up) from None
-                raise
+                raise KeyboardInterrupt from None
 
 
 def _told(error: Any, max_failures: int) -> BaseException:

@@ -4,7 +4,7 @@ python -m benchmarks.scaling_point ASKED
 
 ``ASKED`` is JSON: the fields of a `FitConfig` under "config", and "core" (run on that one alone), "rank",
 "size" and "coordinator" (with others), "out" and "resume" (keep the run), "every" (seconds between
-checkpoints). What happens is told on stderr as it happens, in lines of a time and a word.
+checkpoints), "cache" (the folder of compiled programs). What happens is told on stderr as it happens, in lines of a time and a word.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ def main() -> None:
     if asked.get("core") is not None:
         # Before XLA counts the cores.
         os.sched_setaffinity(0, {asked["core"]})
+    if asked.get("cache"):
+        os.environ["FALLLINE_CACHE"] = asked["cache"]
     from fallline.cli.timings import Timings
+    from fallline.descent.cache import use_compilation_cache
     from fallline.jobs import streamed
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import Reporter, run_fit
     from fallline.store.folder import RunFolder
 
+    if asked.get("cache"):
+        use_compilation_cache()
     config = FitConfig.from_json(asked["config"])
     _say("imported")
     crew = None

@@ -182,7 +182,7 @@ def _recovered(
     many = {"config": config(data, name, 100_000), "out": str(out), "every": 0.5}
     # As `fallline fit` does: what was compiled once is found again.
     many["cache"] = str(folder / "cache")
-    lost, _ = _gang(many, folder / f"before-{number}")
+    lost, before = _gang(many, folder / f"before-{number}")
     try:
         _wait(lambda: any((out / "checkpoints").glob("*/checkpoint.json")), lost)
         time.sleep(1 if quick else 3)
@@ -198,18 +198,25 @@ def _recovered(
         _wait(lambda: "first steps" in logs[0].read_text(), again)
     finally:
         _end(again)
-    told = re.findall(r"^([\d.]+) (\w+)(?:.*compile ([\d.]+))?", logs[0].read_text(), re.MULTILINE)
-    times = {word: float(at) for at, word, _ in told}
-    compile_seconds = next(float(spent) for _, word, spent in told if word == "first")
+    times, compile_seconds = _told(logs[0])
     return {
         "noticed": ended - killed,
         "imports": times["imported"] - ended,
         "join": times["joined"] - times["imported"],
         "first_pass": times["encoded"] - times["joined"],
+        "cold": _told(before[0])[1],
         "compile": compile_seconds,
         "rest": times["first"] - times["encoded"] - compile_seconds,
         "all": times["first"] - killed,
     }
+
+
+def _told(log: Path) -> tuple[dict[str, float], float]:
+    """When a worker did what, and how long it compiled."""
+    form = r"^([\d.]+) (\w+)(?:.*compile ([\d.]+))?"
+    told = re.findall(form, log.read_text(), re.MULTILINE)
+    times = {word: float(at) for at, word, _ in told}
+    return times, next(float(spent) for _, word, spent in told if word == "first")
 
 
 def _gang(asked: dict[str, Any], place: Path) -> tuple[list[Any], list[Path]]:
@@ -267,8 +274,8 @@ def tables(result: dict[str, Any]) -> list[tuple[tuple[str, ...], list[tuple[str
         found.append((heads, [(*seconds, f"{row['bytes']:,}", str(row["count"]))]))
     if rows := result.get("recovery"):
         heads = ("one of two killed: noticed", "start, imports", "meeting", "first pass", "compile")
-        heads += ("the rest", "in all")
-        keys = ("noticed", "imports", "join", "first_pass", "compile", "rest", "all")
+        heads += ("the rest", "in all", "compile in the run before")
+        keys = ("noticed", "imports", "join", "first_pass", "compile", "rest", "all", "cold")
         found.append((heads, [tuple(f"{row[k]:.2f} s" for k in keys) for row in rows]))
     return found
 

@@ -4,7 +4,8 @@ python -m benchmarks.scaling_point ASKED
 
 ``ASKED`` is JSON: the fields of a `FitConfig` under "config", and "core" (run on that one alone), "rank",
 "size" and "coordinator" (with others), "out" and "resume" (keep the run), "every" (seconds between
-checkpoints), "cache" (the folder of compiled programs). What happens is told on stderr as it happens, in lines of a time and a word.
+checkpoints), "cache" (the folder of compiled programs). What happens is told on stderr as it happens, in
+lines of a time and a word.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def _lane(
     for key in ("first_pass", "compile", "first_epoch", "epoch", "r2", "imports", "peak"):
         lane[key] = statistics.median(point[key] for point in points)
     lane |= {"rate": rows / lane["epoch"], "blocks": points[-1]["blocks"], "ratio": None}
-    if "why" in ours[-1] or name == OURS or rows != max(rows, lane["rows"]):
+    if "why" in ours[-1] or name == OURS:
         return lane
     apart = lane["r2"] - statistics.median(point["r2"] for point in ours)
     if abs(apart) > CLOSE:

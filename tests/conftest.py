@@ -178,6 +178,8 @@ LEFT_OUT = (
     "tests/show/test_plots.py::test_every_figure_in_every_theme",
     "tests/cli/test_compare_command.py::test_ctrl_c_keeps_what_is_finished",
     "tests/estimators/test_watching.py::test_ctrl_c_keeps_what_was_learned",
+    "tests/jobs/test_memory_limit.py::test_what_is_killed_in_memory_streams[--memory=800MB-0]",
+    "tests/jobs/test_memory_limit.py::test_what_is_killed_in_memory_streams[--no-stream--9]",
     "tests/scale/test_lost.py::test_a_signal_to_one_ends_both_in_good_order",
     "tests/scale/test_lost.py::test_the_other_one_ends_with_a_sentence[0-19-said3-20]",
     "tests/scale/test_lost.py::test_the_other_one_ends_with_a_sentence[0-9-said1-10]",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fallline.scale.lost import TRY_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-TRY_AGAIN = 75
-"""EX_TEMPFAIL: nothing is wrong and nothing is lost; launchers start the command again."""
 
 GRACE = 20.0
 """Seconds for what only the main thread can do, such as a last checkpoint. Launchers wait for 10 to 30."""
@@ -29,7 +28,11 @@ class terminable:  # noqa: N801 - a context manager, named like one
 
     In Python code it raises `Terminated`, unless the training loop listens for itself; where the main thread
     is inside compiled code for long, a thread of its own ends the process. Files are whole at any moment.
+
+    One inside of another takes over from it, for good: when it ends, SIGTERM is again what it was before both.
     """
+
+    _standing: ClassVar[terminable | None] = None
 
     def __init__(self, sentence: Callable[[], str]) -> None:
         """Name what is said where the main thread cannot say it any more."""
@@ -40,6 +43,9 @@ class terminable:  # noqa: N801 - a context manager, named like one
     def __enter__(self) -> terminable:
         self._listening = threading.current_thread() is threading.main_thread()
         if self._listening:
+            if terminable._standing is not None:
+                terminable._standing.__exit__()
+            terminable._standing = self
             self._heard, self._told = os.pipe()
             os.set_blocking(self._told, False)
             self._before: Any = signal.signal(signal.SIGTERM, _raise)
@@ -56,7 +62,8 @@ class terminable:  # noqa: N801 - a context manager, named like one
                 os._exit(TRY_AGAIN)
 
     def __exit__(self, *error: object) -> None:
-        if self._listening:
+        if terminable._standing is self:
+            terminable._standing = None
             self._over.set()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fallline.cli import screen
+from fallline.cli.ending import Terminated, terminable
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from fallline.scale.launch import Place
 
 SCALE = "Scale"
+
+EARLY = "Asked to end (SIGTERM) before training began; start the same command again."
 
 
 def _option(*names: str, **settings: Any) -> Any:
@@ -201,6 +204,8 @@ def taking_part(
 
     code = 0
     try:
+        # Until the training's own guard takes over.
+        terminable(lambda: EARLY).__enter__()
         crew = join(
             place,
             heartbeat=asked.heartbeat,
@@ -213,6 +218,9 @@ def taking_part(
     except FalllineError as error:
         screen.complain(f"worker {place.process}: {error}" if place.process else str(error))
         code = TRY_AGAIN if isinstance(error, LostError) else 2
+    except Terminated:
+        screen.complain(f"worker {place.process}: {EARLY}" if place.process else EARLY)
+        code = TRY_AGAIN
     except typer.Exit as error:
         code = error.exit_code
     except SystemExit as error:

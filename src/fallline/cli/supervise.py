@@ -84,6 +84,9 @@ def verdict(code: int, written: str, process: int) -> tuple[str | None, int, lis
     if code >= 0:
         own = [line for line in lines if not _NOISE.match(line)] if code else []
         return None, code, own
+    if code == -signal.SIGTERM:
+        # Later on it listens for it.
+        return EARLY, TRY_AGAIN, []
     if code == -signal.SIGKILL:
         return (
             f"This worker was killed; where memory is short, the system does that. {KEPT}",

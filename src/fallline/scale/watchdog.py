@@ -27,6 +27,13 @@ LEAST = 60.0
 START = 600.0
 """Seconds granted while there are too few steps to judge by, and programs are being compiled."""
 
+WAITING = 6 * 3600.0
+"""Seconds granted while others are waited for.
+
+One that is stuck is ended by its own watchdog, and JAX tells the others within a second; one that is gone or
+frozen JAX notices itself. So this is only for what neither sees, and process 0 may measure for hours.
+"""
+
 FEW = 8
 """Intervals needed to judge by."""
 
@@ -35,7 +42,7 @@ class Watchdog:
     """Ends the process if nobody has called `beat` for long.
 
     How long is told by the intervals seen of late: 20 times their median, 5 times the longest, and not less
-    than `least` seconds.
+    than `least` seconds. Where others are waited for, it is `WAITING` seconds: each watches over itself.
     """
 
     def __init__(
@@ -60,40 +67,51 @@ class Watchdog:
         self._sentence = sentence or _sentence
         self._clock, self._end = clock, end
         self._intervals: deque[float] = deque(maxlen=64)
-        self._last: float | None = clock()
-        self._pauses = 0
+        self._last = clock()
+        self._waits = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
     def limit(self) -> float:
         """Seconds without a step that are granted now."""
+        if self._waits:
+            return max(WAITING, self._start)
         seen = list(self._intervals)
         if len(seen) < FEW:
             return self._start
         return max(self._least, 20 * statistics.median(seen), 5 * max(seen))
 
-    def beat(self) -> None:
-        """The process has come a step further."""
+    def beat(self, anew: bool = False) -> None:
+        """The process has come a step further.
+
+        Args:
+            anew: other work begins, of which the intervals seen so far say nothing, and programs may have
+                to be compiled for it: it is granted ``start`` seconds until there are enough others.
+        """
         now = self._clock()
-        if self._last is not None and not self._pauses:
+        if anew:
+            self._intervals.clear()
+        elif not self._waits:
             self._intervals.append(now - self._last)
         self._last = now
 
     @contextlib.contextmanager
-    def paused(self) -> Generator[None, None, None]:
-        """Work whose length says nothing, such as compiling: it may take as long as it takes."""
-        self._pauses += 1
+    def waiting(self) -> Generator[None, None, None]:
+        """Others are waited for, whose work says nothing of this process's own."""
+        self._waits += 1
+        self._last = self._clock()
         try:
             yield
         finally:
-            self._pauses -= 1
             self._last = self._clock()
+            self._waits -= 1
 
     def look(self) -> bool:
         """End the process if it is time; else False."""
-        waited = self._clock() - (self._last if self._last is not None else self._clock())
-        if self._pauses or waited <= self.limit:
+        limit = self.limit
+        waited = self._clock() - self._last
+        if waited <= limit:
             return False
         with contextlib.suppress(Exception):
             # Past Python's buffers, whose locks the main thread may hold.

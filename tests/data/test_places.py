@@ -11,7 +11,8 @@ import pytest
 
 from fallline.data.places import expand, is_pattern, is_url, name_of, open_input, size
 from fallline.data.readers import read_table
-from fallline.data.stream import open_source, weight
+from fallline.data.stream import open_source
+from fallline.data.weight import weight
 from fallline.errors import FalllineError
 
 

@@ -14,10 +14,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from fallline.data import stream_csv, stream_npy
-from fallline.data.memory import free_memory, weight
 from fallline.data.readers import read_table
 from fallline.data.stream import Source, open_source
+from fallline.data.weight import weight
 from fallline.errors import FalllineError
+from fallline.memory import free_memory
 
 
 def whole(source: Source) -> pl.DataFrame:

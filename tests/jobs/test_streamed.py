@@ -183,7 +183,7 @@ def test_memory_that_is_too_little(parquet):
 def test_a_table_that_would_not_fit_is_streamed(parquet, monkeypatch):
     plain = config(parquet, stream="auto")
     assert not fitting.streams(plain)
-    monkeypatch.setattr("fallline.data.stream.free_memory", lambda: 1000)
+    monkeypatch.setattr("fallline.memory.free_memory", lambda: 1000)
     assert fitting.streams(plain)
     assert not fitting.streams(config(parquet, stream=False))
     with pytest.raises(FalllineError, match="Only a table in files"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fallline.scale.watchdog import FEW, LEAST, START, Watchdog
+from fallline.scale.watchdog import FEW, LEAST, START, WAITING, Watchdog
 
 
 class Clock:
@@ -62,16 +62,34 @@ def test_nothing_is_judged_before_there_are_some_steps(dog, clock):
     assert dog.look()
 
 
-def test_a_pause_takes_as_long_as_it_takes(dog, clock):
+def test_one_that_waits_for_others_is_granted_long_and_not_for_ever(dog, clock):
     beat(dog, clock, 0.1)
-    with dog.paused():
-        clock.now += 1e6
+    with dog.waiting():
+        # Process 0 measures for hours, by its own watchdog's leave.
+        clock.now += WAITING
         assert not dog.look()
-        dog.beat()
+    # What it was granted is gone with it, and it is no interval to judge by.
+    dog.beat()
     assert dog.limit == LEAST
     clock.now += LEAST
     assert not dog.look()
     clock.now += 1
+    assert dog.look()
+    with dog.waiting():
+        clock.now += WAITING + 1
+        assert dog.look()
+    assert dog.ended == [75, 75]
+
+
+def test_other_work_is_not_judged_by_the_pace_so_far(dog, clock):
+    beat(dog, clock, 0.1)
+    dog.beat(True)
+    clock.now += START
+    assert not dog.look()
+    beat(dog, clock, 0.1)
+    # The first interval, with its compiling, still counts.
+    assert dog.limit == 5 * (START + 0.1)
+    clock.now += dog.limit + 1
     assert dog.look()
 
 

@@ -18,6 +18,9 @@ GRACE = 20.0
 AT_ONCE = 1.0
 """Seconds where there is nothing to lose yet."""
 
+EARLY = "Asked to end (SIGTERM) before training began; start the same command again."
+"""Where several processes are to train, and have not met yet."""
+
 
 class Terminated(BaseException):
     """SIGTERM came where no loop was listening for it."""
@@ -29,7 +32,7 @@ class terminable:  # noqa: N801 - a context manager, named like one
     In Python code it raises `Terminated`, unless the training loop listens for itself; where the main thread
     is inside compiled code for long, a thread of its own ends the process. Files are whole at any moment.
 
-    One inside of another takes over from it, for good: when it ends, SIGTERM is again what it was before both.
+    One inside of another takes over from it, for good: when it ends, SIGTERM is what it was before.
     """
 
     _standing: ClassVar[terminable | None] = None
@@ -43,14 +46,15 @@ class terminable:  # noqa: N801 - a context manager, named like one
     def __enter__(self) -> terminable:
         self._listening = threading.current_thread() is threading.main_thread()
         if self._listening:
-            if terminable._standing is not None:
-                terminable._standing.__exit__()
-            terminable._standing = self
             self._heard, self._told = os.pipe()
             os.set_blocking(self._told, False)
             self._before: Any = signal.signal(signal.SIGTERM, _raise)
             # Written to at once, even while the main thread is busy outside of Python.
             signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
+            outer, terminable._standing = terminable._standing, self
+            if outer is not None:
+                self._before = outer._before
+                outer._hang_up()
             threading.Thread(target=self._listen, name="terminable", daemon=True).start()
         return self
 
@@ -64,10 +68,13 @@ class terminable:  # noqa: N801 - a context manager, named like one
     def __exit__(self, *error: object) -> None:
         if terminable._standing is self:
             terminable._standing = None
-            self._over.set()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
-            os.close(self._told)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._over.set()
+        os.close(self._told)
 
 
 def _raise(number: int, frame: Any) -> None:

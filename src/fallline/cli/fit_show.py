@@ -182,7 +182,8 @@ class Show:
             self.timings.begin(name)
 
     def reading(self, source: str) -> None:
-        """Nothing to say yet."""
+        """No bar yet; workers that are started again leave one behind."""
+        self.close()
         self.phase("read")
 
     def scanning(self, done: int, rows: int) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fallline.cli import screen
-from fallline.cli.ending import Terminated, terminable
+from fallline.cli.ending import EARLY, Terminated, terminable
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from fallline.scale.launch import Place
 
 SCALE = "Scale"
-
-EARLY = "Asked to end (SIGTERM) before training began; start the same command again."
 
 
 def _option(*names: str, **settings: Any) -> Any:
@@ -273,6 +271,8 @@ def trained(
         return made
     from fallline.scale import ray
 
+    if not getattr(reporter, "quiet", True):
+        screen.remark("Ray starts the workers ...")
     options = config.to_json()
     data, target = options.pop("data"), options.pop("target")
     return ray.fit(
@@ -283,5 +283,6 @@ def trained(
         address=asked.address,
         resume=resume,
         checkpoint_every=checkpoint_every,
+        reporter=reporter,
         **options,
     )

@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from fallline.cli import screen
+from fallline.cli.ending import EARLY
 from fallline.scale.lost import KEPT, TRY_AGAIN, told_by
 
 CHILD = "FALLLINE_WORKER"

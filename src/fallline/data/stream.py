@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from fallline.data import places
 from fallline.data.chunks import Chunk, type_from_text, type_to_text
-from fallline.data.memory import free_memory, weight
 from fallline.data.table import Table, checked
 from fallline.errors import FalllineError, nearest
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["KINDS", "Chunk", "Source", "free_memory", "kind_of", "open_source", "weight"]
+__all__ = ["KINDS", "Chunk", "Source", "kind_of", "open_source"]
 
 KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".npy": "npy"}
 """The endings of files that can be read in chunks, and how."""

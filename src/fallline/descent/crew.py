@@ -6,6 +6,7 @@ the processes meet: each tells some numbers, and all see the same table of them,
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from jaxtyping import Float, PyTree
 
@@ -33,13 +35,16 @@ class Crew:
         rank: which process this is, from 0; process 0 writes the run and speaks for all.
         size: how many there are.
         local: how many devices each process has.
-        beat: called whenever the process has come a step further, for whoever watches over it.
+        beat: called whenever the process has come a step further, for whoever watches over it; with True
+            where other work begins, of which the pace so far says nothing.
+        waiting: is around every meeting, where the process waits for the others.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 1
-    beat: Callable[[], None] = lambda: None
+    beat: Callable[..., None] = lambda anew=False: None
+    waiting: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
     @property
     def devices(self) -> int:
@@ -107,11 +112,21 @@ class Crew:
         return self.exchange(content or b"")[0]
 
     def _gathered(self, row: np.ndarray) -> np.ndarray:
-        from jax.experimental import multihost_utils
-
+        # Not by process_allgather, for which all processes must have as many devices.
+        meeting = Mesh(self.mesh.devices[:: self.local], (AXIS,))
+        place = NamedSharding(meeting, PartitionSpec(AXIS))
         # As whole numbers, whose bits nothing on the way changes.
-        found = np.asarray(multihost_utils.process_allgather(row.view(np.int32)))
+        told = jax.make_array_from_process_local_data(place, row.view(np.int32)[None])
+        with self.waiting():
+            found = np.asarray(_everywhere(meeting)(told))
         return np.ascontiguousarray(found.reshape(self.size, -1)).view(np.uint8)
+
+
+@functools.lru_cache(maxsize=8)
+def _everywhere(mesh: Mesh) -> Callable[[Any], Any]:
+    """Gives all of a spread array to everybody."""
+    place = NamedSharding(mesh, PartitionSpec())
+    return jax.jit(lambda array: array, out_shardings=place)
 
 
 def local_crew(devices: int | None = None) -> Crew:

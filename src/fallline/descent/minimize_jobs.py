@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from fallline import tuning
+from fallline import memory, tuning
 from fallline.descent import minimize_loop as loop
 from fallline.descent import stopping
 from fallline.descent.descend import CALL_SECONDS
@@ -396,6 +396,6 @@ def free_memory() -> float:
     if "bytes_limit" in stats:
         return float(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        return float(memory.free_memory())
     except (AttributeError, ValueError, OSError):
         return math.inf

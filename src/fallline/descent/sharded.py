@@ -35,6 +35,7 @@ _REASONS = ("", "time", "interrupted", "terminated")
 
 _PROBE_SECONDS = 10.0
 _PROBE_STEPS = 8
+_BEAT_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +198,12 @@ class ShardedProblem(Problem):
         """
         predictor = self.crew.local_part({"params": _averaged(carry), "state": carry["state"]})
         sums = np.zeros((self.shards, 3))
+        beaten = time.perf_counter()
         for shard, rows in self.supply.held_out():
+            # Not for each part: they say nothing of how long a call of the loop takes.
+            if time.perf_counter() - beaten > _BEAT_SECONDS:
+                self.crew.beat()
+                beaten = time.perf_counter()
             found = _evaluated(self.objective, predictor["params"], predictor["state"], rows)
             sums[shard] += [float(number) for number in found]
         # Every shard is some one process's; the others told zeros.
@@ -246,6 +252,9 @@ class BlockFeed:
             problem.tell(problem.measure(carry))
         self._measured = True
         left = problem.plan.steps - number * supply.steps
+        # Where devices meet does not depend on how the work is cut into calls, as each call's end does.
+        every = problem.shape.sync_every
+        wish = -(-(first + wish) // every) * every - first
         end = min(first + wish, supply.steps, left, first + problem.steps - step)
         carry, rows, _, layers = problem.advance_all(
             problem.objective,

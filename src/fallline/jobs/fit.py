@@ -225,7 +225,8 @@ def streams(config: FitConfig, table: Any = None) -> bool:
         return False
     if config.stream is True or config.memory is not None or (config.devices or 1) > 1:
         return True
-    from fallline.data.stream import free_memory, weight
+    from fallline.data.weight import weight
+    from fallline.memory import free_memory
 
     size = weight(config.data)
     return size is not None and size > free_memory() / 2

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from fallline.data.stream import Source, open_source, weight
+from fallline.data.stream import Source, open_source
 from fallline.data.table import Table
+from fallline.data.weight import weight
 from fallline.jobs.result import TableRun, write_table, writer_for
 from fallline.store import files
 

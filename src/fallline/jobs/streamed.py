@@ -15,7 +15,7 @@ from fallline import losses
 from fallline.data import shards as cutting
 from fallline.data.encode import Encoder
 from fallline.data.statistics import Statistics, learn_from, training_summary
-from fallline.data.stream import Source, free_memory, open_source
+from fallline.data.stream import Source, open_source
 from fallline.descent import batches
 from fallline.descent.crew import Crew, local_crew
 from fallline.descent.descend import descend
@@ -27,9 +27,11 @@ from fallline.descent.sharded import ShardedProblem, shape_for
 from fallline.descent.signals import ASKED_TO_STOP
 from fallline.errors import FalllineError
 from fallline.jobs import fit as fitting
+from fallline.jobs.other import Other
 from fallline.jobs.result import TableRun
 from fallline.jobs.supply import Aside, Pieces, SourceSupply
 from fallline.jobs.totals import Totals
+from fallline.memory import free_memory, memory_in_use
 from fallline.store import files
 from fallline.store.folder import RunFolder
 
@@ -51,6 +53,9 @@ SAMPLE_BYTES = 16e6
 
 LARGEST_BLOCK = 1 << 30
 """Bytes of a block, at most: beyond, more of them at a time change nothing."""
+
+MOST_SHARDS = 4096
+"""More than there will be devices, and what can be gone through one by one."""
 
 MARGIN = 96 << 20
 """Bytes kept free for compiling and for what libraries hold back."""
@@ -103,22 +108,28 @@ def run_streamed(
     reporter.reading(config.data)
     source = shared_source(config.data, crew)
     target = config.target or source.target
-    if target not in source.schema:
+    if not isinstance(target, str) or target not in source.schema:
         raise FalllineError(_no_target(source, target))
     number = shards_for(config, crew)
+    other = Other(config.test) if isinstance(config.test, str) and crew.leads else None
     folder = RunFolder(out) if out is not None else None
-    facts = {"config": config.to_json(), "fingerprint": source.fingerprint}
+    require_alike(source, crew)
+    seen = source.fingerprint + (other.fingerprint if other else "")
+    facts = {"config": config.to_json(), "fingerprint": seen}
     if crew.leads and folder is not None:
         open_folder(folder, facts, reporter, resume=resume)
     crew.meet([0])
     aside = Aside(Path(out).expanduser() if out is not None else None)
     try:
-        ready = prepare(source, str(target), config, number, crew, aside, reporter)
+        ready = prepare(source, target, config, number, crew, aside, reporter)
+        if other is not None:
+            other.require(ready.encoder)
         rows = {**dataclasses.asdict(ready.counts)}
         reporter.encoded(ready.encoder, rows)
         prepared = time.perf_counter()
         names = ["linear", "mlp"] if config.model == "auto" else [config.model]
         job = _Job(config, source, ready, crew, aside, folder, resume, checkpoint_every, reporter)
+        job.other = other
         runs: dict[str, Run] = {}
         for name in names:
             runs[name] = job.train(name)
@@ -127,11 +138,14 @@ def run_streamed(
                 break
         spent = time.perf_counter() - prepared
         reporter.measuring()
+        crew.beat(True)
         best = min(runs, key=lambda name: fitting.validation_loss(runs[name]))
         cut_short = next((r for r in runs.values() if r.stop.reason in ASKED_TO_STOP), None)
         train_seconds = sum(run.seconds for run in runs.values())
         result = job.summarise(runs, best, train_seconds)
     except FalllineError:
+        # It lies in the run's folder, which only goes away if it is empty.
+        aside.close()
         if crew.leads and folder is not None and not resume:
             folder.discard()
         raise
@@ -144,6 +158,7 @@ def run_streamed(
         result["stop_reason"], result["sentence"] = cut_short.stop.reason, cut_short.stop.sentence
     if crew.leads and folder is not None:
         reporter.writing()
+        crew.beat(True)
         if cut_short is not None:
             folder.mark("interrupted")
         else:
@@ -177,6 +192,21 @@ def shared_source(data: str, crew: Crew) -> Source:
     return Source.from_json(json.loads(crew.broadcast(told)))
 
 
+def require_alike(source: Source, crew: Crew) -> None:
+    """Refuse to train where a process has other files than process 0 under the same names.
+
+    Raises:
+        FalllineError: in all processes.
+    """
+    every = crew.exchange(source.fingerprint.encode())
+    for process, fingerprint in enumerate(every):
+        if fingerprint != every[0]:
+            raise FalllineError(
+                f"Worker {process} finds other data in {source.name} than worker 0: give all workers the same "
+                "files."
+            )
+
+
 def _no_target(source: Source, target: str | None) -> str:
     names = list(source.schema)
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
@@ -192,6 +222,11 @@ def shards_for(config: FitConfig, crew: Crew) -> int:
         FalllineError: if the devices cannot share them.
     """
     number = config.shards
+    if number > MOST_SHARDS:
+        raise FalllineError(
+            f"The rows can be cut into {MOST_SHARDS:,} shards at most, not into {number:,}: each is read by "
+            "itself."
+        )
     if isinstance(config.batch_size, int):
         number = math.gcd(config.batch_size, number)
     if number % crew.devices:
@@ -238,7 +273,7 @@ def prepare(
         raise FalllineError(
             f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
         )
-    looked.encode(encoder)
+    looked.encode(encoder, crew)
     return Prepared(
         encoder,
         mine,
@@ -303,7 +338,7 @@ class _Look:
         due = wish * (piece.begin + piece.rows) // total - wish * piece.begin // total
         return min(due, piece.training)
 
-    def encode(self, encoder: Encoder) -> None:
+    def encode(self, encoder: Encoder, crew: Crew) -> None:
         """Encode what was held out, file by file."""
         import polars as pl
 
@@ -314,6 +349,7 @@ class _Look:
                 if (roles == role).any():
                     self.aside.add(shard, role, x[roles == role], y[roles == role])
             path.unlink()
+            crew.beat()
 
     def sample(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
         """The sample, encoded."""
@@ -369,7 +405,7 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
     Raises:
         FalllineError: if the memory allowed is too little for any.
     """
-    used = _resident()
+    used = memory_in_use()
     row = 4 * (width + 3)
     limit = config.memory if config.memory is not None else used + free_memory() // 2
     taken = used + MARGIN + 3 * largest + begun * row
@@ -382,16 +418,6 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
             "smaller row groups."
         )
     return rows
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has in use."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration, ValueError):
-        return 400 << 20
 
 
 @dataclasses.dataclass
@@ -408,6 +434,7 @@ class _Job:
     checkpoint_every: float
     reporter: Reporter
     supply: SourceSupply | None = None
+    other: Other | None = None
 
     @property
     def plan(self) -> BatchPlan:
@@ -463,6 +490,7 @@ class _Job:
     def train(self, name: str) -> Run:
         """Train one model, "linear" or "mlp", from its last checkpoint where there is one."""
         config, ready, crew = self.config, self.ready, self.crew
+        crew.beat(True)
         plan = self.plan
         if self.supply is None:
             self.supply = self.make_supply(plan)
@@ -576,7 +604,9 @@ class _Job:
         numbers, measured_on = Totals(encoder, ready.summary), "training"
         parts: Any = self.supply.trained()
         if isinstance(config.test, str):
-            measured_on, parts = "test", self._other(config.test) if crew.leads else []
+            measured_on, parts = "test", []
+            if self.other is not None:
+                parts = self.other.parts(encoder)
         elif counts.test:
             measured_on, parts = "test", self.supply.tested()
         elif counts.validation:
@@ -608,14 +638,6 @@ class _Job:
             },
             "run": None,
         }
-
-    def _other(self, path: str) -> Any:
-        """The rows of a table of its own to measure on, chunk by chunk."""
-        encoder = self.ready.encoder
-        source = open_source(path, like=[*encoder.columns, encoder.target])
-        for chunk in range(len(source.chunks)):
-            table = source.read(chunk, text=encoder.text_columns)
-            yield 0, (encoder.features(table), encoder.targets(table))
 
 
 def _packed(snapshot: Snapshot, facts: dict[str, Any]) -> bytes:

@@ -116,7 +116,7 @@ def join(
             "--devices."
         )
     _dog = Watchdog(least=least, start=START / LEAST * least).start()
-    return Crew(place.process, place.processes, devices or fewest, _dog.beat)
+    return Crew(place.process, place.processes, devices or fewest, _dog.beat, _dog.waiting)
 
 
 def leave() -> None:

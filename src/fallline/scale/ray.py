@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fallline.descent.crew import Crew
+    from fallline.jobs.fit import Reporter
     from fallline.jobs.result import TableRun
 
 
@@ -35,6 +37,7 @@ def fit(
     wait: float = 300,
     resume: bool = False,
     checkpoint_every: float | None = None,
+    reporter: Reporter | None = None,
     **options: Any,
 ) -> TableRun:
     """Train on several workers that Ray starts, and starts again where one is lost.
@@ -57,6 +60,8 @@ def fit(
         wait: seconds to wait for a fixed number of workers before it is given up.
         resume: go on with the unfinished run in ``out``.
         checkpoint_every: seconds between two checkpoints.
+        reporter: is told of the training, from a thread, twice a second at most; what it answers does not
+            stop the workers, and of a model that was trained it is told epochs, seconds and how it ended.
         options: the fields of `fallline.jobs.config.FitConfig`.
 
     Returns:
@@ -69,6 +74,7 @@ def fit(
     from fallline.jobs.fit import CHECKPOINT_SECONDS
     from fallline.jobs.result import load
     from fallline.scale import ray_launch
+    from fallline.scale.ray_tell import Listener
     from fallline.scale.ray_worker import ray_module
     from fallline.store.folder import RunFolder
 
@@ -87,24 +93,29 @@ def fit(
         raise FalllineError(f"{out} is not empty; give another --out, or go on with --resume.")
     if resume and folder.facts().get("status") == "finished":
         raise FalllineError(f"The run in {out} is finished; there is nothing to resume.")
+    hears = contextlib.nullcontext()
     with _marked(folder.path) as mark:
+        if reporter is not None:
+            hears = Listener(folder.path / mark, reporter, max_failures + 1)
         order = {
             "config": config.to_json(),
             "out": str(folder.path),
             "mark": mark,
             "every": CHECKPOINT_SECONDS if checkpoint_every is None else checkpoint_every,
         }
-        ray_launch.launch(
-            _train,
-            order,
-            limits=limits,
-            shards=config.shards,
-            address=address,
-            cpus=cpus_per_worker,
-            gpus=gpus_per_worker,
-            max_failures=max_failures,
-            wait=wait,
-        )
+        with hears:
+            ray_launch.launch(
+                _train,
+                order,
+                limits=limits,
+                shards=config.shards,
+                address=address,
+                cpus=cpus_per_worker,
+                gpus=gpus_per_worker,
+                max_failures=max_failures,
+                wait=wait,
+                told=str(folder.path / mark),
+            )
     return load(folder.path)
 
 
@@ -112,13 +123,14 @@ def _train(crew: Crew, order: dict[str, Any]) -> None:
     """What each worker does once it has joined the others."""
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import run_fit
+    from fallline.scale.ray_tell import Teller
     from fallline.store.folder import RunFolder
 
     folder = RunFolder(order["out"])
     told = None
     if crew.leads:
         status = folder.facts().get("status") if folder.exists else None
-        seen = (folder.path / order["mark"]).is_file()
+        seen = (folder.path / order["mark"]).is_dir()
         told = json.dumps([seen, status]).encode()
     seen, status = json.loads(crew.broadcast(told))
     if not seen:
@@ -134,6 +146,7 @@ def _train(crew: Crew, order: dict[str, Any]) -> None:
         out=folder.path,
         resume=status is not None,
         checkpoint_every=order["every"],
+        reporter=Teller(folder.path / order["mark"]) if crew.leads else None,
         crew=crew,
     )
 
@@ -165,21 +178,21 @@ def sizes(workers: int | tuple[int, int], shards: int) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _marked(folder: Path) -> Generator[str]:
-    """A hidden file in a folder, by which a worker knows that it sees the same folder."""
+    """A hidden folder in a folder: a worker that sees it sees the same, and tells in it how it gets on."""
     from fallline.store import files
 
-    mark = f".seen-{secrets.token_hex(4)}"
+    mark = f".told-{secrets.token_hex(4)}"
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / mark).touch()
+        (folder / mark).mkdir()
     except OSError as error:
         raise files.unwritable(folder, error) from None
     try:
         yield mark
     finally:
+        shutil.rmtree(folder / mark, ignore_errors=True)
         with contextlib.suppress(OSError):
-            (folder / mark).unlink()
             if made:
                 # Unless something has been written into it.
                 folder.rmdir()

@@ -56,6 +56,7 @@ def launch(
     gpus: int = 0,
     max_failures: int = 3,
     wait: float = 300,
+    told: str | None = None,
 ) -> Any:
     """Let workers do some work together, from the start again whenever one of them is lost.
 
@@ -70,6 +71,7 @@ def launch(
         gpus: GPUs a worker.
         max_failures: how often the work is started again.
         wait: seconds to wait for the workers' resources.
+        told: a folder to note in that a worker was lost; see `fallline.scale.ray_tell`.
 
     Returns:
         What worker 0 returned.
@@ -85,7 +87,7 @@ def launch(
         train = ray_module("train")
         low, high = limits
         needs = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
-        told = {
+        config = {
             "order": json.dumps(order),
             "shards": shards,
             # On one machine the workers need no address that others reach.
@@ -97,7 +99,7 @@ def launch(
         }
         trainer = ray_module("train.v2.api.data_parallel_trainer").DataParallelTrainer(
             Worker(work),
-            train_loop_config=told,
+            train_loop_config=config,
             scaling_config=train.ScalingConfig(
                 num_workers=low if low == high else (low, high),
                 use_gpu=bool(gpus),
@@ -112,7 +114,7 @@ def launch(
                     max_failures=max_failures,
                     controller_failure_limit=max(1, round(wait / PLACES)),
                 ),
-                callbacks=[give_up()],
+                callbacks=[give_up(told)],
             ),
         )
         with _handlers(), _Watch(low, needs, wait) as watch:

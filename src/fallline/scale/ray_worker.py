@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fallline.errors import FalllineError
@@ -106,8 +107,12 @@ def _free_port(host: str) -> int:
         return probe.getsockname()[1]
 
 
-def give_up() -> Any:
-    """Tells Ray's controller which failures are not worth starting again."""
+def give_up(told: str | None = None) -> Any:
+    """Tells Ray's controller which failures are not worth starting again.
+
+    Args:
+        told: a folder in which each of the others is noted.
+    """
 
     class GiveUp(ray_module("train").UserCallback):  # pyright: ignore[reportUntypedBaseClass]
         def after_exception(
@@ -116,6 +121,10 @@ def give_up() -> Any:
             wrong = own_fault(worker_exceptions)
             if wrong is not None:
                 raise wrong
+            self.lost = getattr(self, "lost", 0) + 1
+            if told is not None:
+                with contextlib.suppress(OSError):
+                    Path(told, f"lost-{self.lost}").touch()
 
     return GiveUp()
 

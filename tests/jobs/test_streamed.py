@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,12 +17,14 @@ from fallline.data.encode import learn
 from fallline.data.readers import read_table
 from fallline.data.stream import open_source
 from fallline.descent.crew import Crew, local_crew
+from fallline.descent.sharded import BlockFeed
 from fallline.errors import FalllineError
 from fallline.jobs import fit as fitting
 from fallline.jobs import measure, streamed
 from fallline.jobs.config import FitConfig
 from fallline.jobs.supply import Aside, Pieces, SourceSupply
 from fallline.jobs.totals import Totals
+from fallline.store.folder import RunFolder
 
 ROWS, GROUP, BLOCK = 3000, 100, 512
 
@@ -147,6 +150,8 @@ class TestRuns:
         # Another allowance of memory changes nothing: blocks are as they were.
         monkeypatch.setattr(streamed, "block_rows", lambda *arguments: 4 * BLOCK)
         other = config(parquet, memory=10**9)
+        # Nor does it matter whether the table would fit into memory by now.
+        assert fitting.streams(config(parquet, stream="auto"), None, RunFolder(tmp_path / "part"))
         rest = fitting.run_fit(other, out=tmp_path / "part", resume=True)
         for name, value in parameters(whole).items():
             np.testing.assert_array_equal(parameters(rest)[name], value)
@@ -173,6 +178,33 @@ def test_full_batches_descend_as_in_memory(parquet):
     assert "streamed" not in held.result
     np.testing.assert_allclose(fitted.run.history.loss, held.run.history.loss, rtol=2e-5, atol=1e-6)
     assert fitted.encoder.feature_names == held.encoder.feature_names
+
+
+def test_calls_end_where_devices_meet():
+    """However much work a call is given: the end of a call is a meeting, and time must not decide of it."""
+    ends = []
+
+    def advance(objective, rules, rows, carry, order, first, end):
+        ends.append(int(end))
+        return carry, None, None, None
+
+    problem = SimpleNamespace(
+        plan=SimpleNamespace(steps=10),
+        steps=20,
+        shape=SimpleNamespace(sync_every=4),
+        supply=SimpleNamespace(steps=10, blocks=1, order=lambda epoch, number: None),
+        crew=Crew(),
+        tell=None,
+        objective=None,
+        rules=None,
+        advance_all=advance,
+        close=lambda carry: (carry, np.zeros(3)),
+    )
+    feed = BlockFeed(problem)
+    feed._rows = np.zeros(10)
+    for step, wish in ((0, 1), (0, 5), (4, 3), (8, 1), (10, 100)):
+        feed.call({"stop": 0}, step, wish)
+    assert ends == [4, 8, 8, 10, 10]
 
 
 def test_memory_that_is_too_little(parquet):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from fallline.cli import diagnose as diagnosing
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from fallline.jobs.result import TableRun
 
 WORDS = {"linear": "linear model", "mlp": "network"}
+
+NARROW = 8
+"""Columns that a bar keeps at least."""
 
 SLOW = 1.5
 """A worker is named that is so many times slower than the median."""
@@ -68,7 +73,7 @@ def report(fitted: TableRun, out: Console, *, quiet: bool) -> None:
         Text.assemble(
             (f"{r['value']:.4f}", "bold green" if r["value"] > r["baseline"] else "bold yellow"),
             f" on {rows:,} {named[r['measured_on']]} rows",
-            (f"   {baseline}: {r['baseline']:.4f}", "dim"),
+            (f"   {baseline}: {r['baseline']:z.4f}", "dim"),
         ),
     )
     if regression:
@@ -163,6 +168,9 @@ class Show:
         self.err = screen.console(stderr=True)
         self.bar: Any = None
         self.task: Any = None
+        self.read = ""
+        self.rows = 0
+        self.passed: deque[tuple[float, float]] = deque()
 
     def remark(self, sentence: str) -> None:
         """Say it at once, however quiet the rest."""
@@ -190,12 +198,17 @@ class Show:
         """A bar for the first pass over a table that is streamed."""
         if self.quiet:
             return
-        bar = self.bar or self._put_up("reading", rows)
-        bar.update(self.task, completed=done, words=f"{done:,} of {rows:,} rows")
+        bar = self.bar or self._put_up("reading", None)
+        if rows:
+            self.read = f"{done:,} of {rows:,} rows"
+            bar.update(self.task, completed=done, total=rows, words=self.read)
+        else:
+            bar.update(self.task, words="looking at the files ...")
 
     def encoding(self) -> None:
-        """The first pass is over."""
-        self.close()
+        """The first pass over a table that is streamed is over; what it held out is encoded."""
+        if self.bar is not None:
+            self.bar.update(self.task, words="encoding the rows held out ...")
         self.phase("encode")
 
     def measuring(self) -> None:
@@ -212,6 +225,9 @@ class Show:
             return
         from rich.text import Text
 
+        if self.bar is not None:
+            self.bar.update(self.task, words=self.read)
+            self.close()
         kind = encoder.task
         if encoder.classes is not None:
             kind += f" into {len(encoder.classes)} classes"
@@ -237,9 +253,11 @@ class Show:
         self.phase("try learning rates" if self.trying else "train")
         if self.quiet:
             return
+        self.rows = plan.rows
+        self.passed.clear()
         self._put_up(name.replace("mlp", "network"), epochs)
 
-    def _put_up(self, name: str, total: int) -> Any:
+    def _put_up(self, name: str, total: int | None) -> Any:
         from rich.progress import BarColumn, Progress, TextColumn
 
         self.close()
@@ -286,19 +304,43 @@ class Show:
             self.phase("train")
         if self.bar is None:
             return False
-        p = progress
-        validation = f"  validation {screen.number(p.validation_loss)}"
-        words = (
-            f"epoch {p.epoch:.0f}/{p.epochs:.0f}  loss {screen.number(p.loss)}"
-            f"{validation if p.validation_loss == p.validation_loss else ''}"
-            f"  {screen.number(p.rows_per_second, 3)} rows/s  at most {p.seconds_left:.0f} s left"
-        )
-        if p.workers:
-            words += f"  {len(p.workers)} workers"
-            if slow := straggler(p.workers):
-                words += f", {slow}"
-        self.bar.update(self.task, completed=p.epoch, words=words)
+        self.bar.update(self.task, completed=progress.epoch, words=self._words(progress))
         return False
+
+    def _words(self, p: Progress) -> str:
+        """How far training is, as far as it fits beside a bar; what matters least goes first."""
+        rate, seconds = self._pace(p)
+        left = f"{seconds:.0f} s" if seconds < 120 else screen.duration(seconds)
+        words = [
+            f"epoch {p.epoch:.0f}/{p.epochs:.0f}  loss {screen.number(p.loss)}",
+            f"validation {screen.number(p.validation_loss)}",
+            f"{screen.number(rate, 3)} rows/s",
+            f"at most {left} left",
+            f"{len(p.workers)} workers",
+            straggler(p.workers),
+        ]
+        shown = [True, p.validation_loss == p.validation_loss, True, True, bool(p.workers)]
+        shown.append(bool(words[-1]))
+        room = self.err.width - len("  reading   ") - NARROW
+        for least in (4, 2, 1):
+            if len("  ".join(itertools.compress(words, shown))) > room:
+                shown[least] = False
+        return "  ".join(itertools.compress(words, shown))
+
+    def _pace(self, p: Progress) -> tuple[float, float]:
+        """Rows a second and seconds left, by the later half of the training so far.
+
+        Of a table that is streamed, one call has its rows at hand and the next one waits for them.
+        """
+        self.passed.append((p.seconds, p.epoch))
+        half = (self.passed[0][0] + p.seconds) / 2
+        while len(self.passed) > 2 and self.passed[1][0] <= half:
+            self.passed.popleft()
+        since, before = self.passed[0]
+        if p.epoch <= before or p.seconds <= since:
+            return p.rows_per_second, p.seconds_left
+        rate = (p.epoch - before) / (p.seconds - since)
+        return rate * self.rows, (p.epochs - p.epoch) / rate
 
     def trained(self, name: str, run: Run) -> None:
         """Leave the bar as it ended."""

@@ -275,14 +275,16 @@ def trained(
         screen.remark("Ray starts the workers ...")
     options = config.to_json()
     data, target = options.pop("data"), options.pop("target")
-    return ray.fit(
-        data,
-        target,
-        out=out,
-        workers=parse_workers(asked.workers),
-        address=asked.address,
-        resume=resume,
-        checkpoint_every=checkpoint_every,
-        reporter=reporter,
-        **options,
-    )
+    # Ray prints what it has to say of a lost worker, where --json promises one object.
+    with contextlib.redirect_stdout(sys.stderr):
+        return ray.fit(
+            data,
+            target,
+            out=out,
+            workers=parse_workers(asked.workers),
+            address=asked.address,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            reporter=reporter,
+            **options,
+        )

@@ -149,6 +149,11 @@ def _header(place: str) -> dict[str, Any]:
             f"{places.name_of(place)} holds values of type {dtype}, which are no numbers, texts or "
             "dates: convert it."
         )
+    if any(length < 0 for length in shape):
+        raise FalllineError(
+            f"{places.name_of(place)} is damaged: its header tells of a shape {shape}. Save it again with "
+            "numpy.save."
+        )
     if not shape:
         raise FalllineError(
             f"{places.name_of(place)} holds a single value, not one value a row: it makes no table."

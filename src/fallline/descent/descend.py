@@ -44,7 +44,7 @@ def descend(
     names = tree.names(carry["params"])
     recorder = Recorder(names)
     if resume is not None:
-        carry = tree.from_arrays(carry, resume.arrays)
+        carry = problem.placed(tree.from_arrays(carry, resume.arrays))
         recorder, spent = Recorder.resumed(resume.history), resume.seconds
     plan = problem.plan
     step, code = int(carry["step"]), int(carry["stop"])

@@ -77,6 +77,10 @@ class Problem:
         """Those who train together, as they stood when they last met; empty for a single one."""
         return []
 
+    def placed(self, carry: Any) -> Any:
+        """A carry from elsewhere on the devices that the loop works on."""
+        return carry
+
     def finished(self, carry: Any) -> Any:
         """The carry after the last step, on this process's own device."""
         return carry

@@ -126,7 +126,11 @@ class ShardedProblem(Problem):
 
     def begin(self, optimizer: Any) -> Any:
         """The carry before the first step, alike on every device."""
-        return self.crew.replicate(super().begin(optimizer))
+        return self.placed(super().begin(optimizer))
+
+    def placed(self, carry: Carry) -> Carry:
+        """The carry on every device; otherwise the loop would be compiled once more for where it lay."""
+        return self.crew.replicate(carry)
 
     def agreed(self, reason: str, pace: float) -> tuple[str, float]:
         """The strongest reason that any process has to stop, and the longest time that a step took."""

@@ -149,7 +149,10 @@ def run_fit(
     began = time.perf_counter()
     stopping.positive("The time between checkpoints", checkpoint_every, zero=True)
     reporter = reporter or Reporter()
-    if crew is not None or streams(config, table):
+    folder = RunFolder(out) if out is not None else None
+    if resume and crew is None and folder is not None and (said := folder.mend()):
+        reporter.remark(said)
+    if crew is not None or streams(config, table, folder if resume else None):
         from fallline.jobs.streamed import run_streamed
 
         return run_streamed(
@@ -160,9 +163,6 @@ def run_fit(
             reporter=reporter,
             crew=crew,
         )
-    folder = RunFolder(out) if out is not None else None
-    if resume and folder is not None and (said := folder.mend()):
-        reporter.remark(said)
     if resume and (folder is None or not folder.exists):
         raise FalllineError(f"There is no run to resume in {out}.")
     source = table if table is not None else config.data
@@ -217,12 +217,17 @@ def run_fit(
     return fitted
 
 
-def streams(config: FitConfig, table: Any = None) -> bool:
-    """Is a table to be read in pieces: because it is asked for, or would not fit into memory?"""
+def streams(config: FitConfig, table: Any = None, folder: RunFolder | None = None) -> bool:
+    """Is a table to be read in pieces: because it is asked for, or would not fit into memory?
+
+    The run in ``folder`` goes on as it began: how much memory is free by now must not decide anew.
+    """
     if table is not None or config.stream is False or config.data is None:
         if config.stream is True:
             raise FalllineError("Only a table in files can be streamed; name it by its path.")
         return False
+    if folder is not None and folder.exists:
+        return bool(folder.facts().get("streamed"))
     if config.stream is True or config.memory is not None or (config.devices or 1) > 1:
         return True
     from fallline.data.weight import weight

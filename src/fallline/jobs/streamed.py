@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -106,6 +107,8 @@ def run_streamed(
     if config.data is None:
         raise FalllineError("Only a table in files can be streamed; name it by its path.")
     reporter.reading(config.data)
+    # Opening looks through texts for their records, and at every file's end: say that it goes on.
+    reporter.scanning(0, 0)
     source = shared_source(config.data, crew)
     target = config.target or source.target
     if not isinstance(target, str) or target not in source.schema:
@@ -115,7 +118,7 @@ def run_streamed(
     folder = RunFolder(out) if out is not None else None
     require_alike(source, crew)
     seen = source.fingerprint + (other.fingerprint if other else "")
-    facts = {"config": config.to_json(), "fingerprint": seen}
+    facts = {"config": config.to_json(), "fingerprint": seen, "streamed": True}
     if crew.leads and folder is not None:
         open_folder(folder, facts, reporter, resume=resume)
     crew.meet([0])
@@ -179,6 +182,11 @@ def open_folder(
         reporter.remark(said)
     if not folder.exists:
         raise FalllineError(f"There is no run to resume in {folder.path}.")
+    if not folder.facts().get("streamed"):
+        raise FalllineError(
+            f"The run in {folder.path} has its table in memory: go on with it in one process, or start "
+            "another with --out."
+        )
     fitting.require_same(folder, facts)
     folder.sweep()
     folder.mark("running")
@@ -202,8 +210,8 @@ def require_alike(source: Source, crew: Crew) -> None:
     for process, fingerprint in enumerate(every):
         if fingerprint != every[0]:
             raise FalllineError(
-                f"Worker {process} finds other data in {source.name} than worker 0: give all workers the same "
-                "files."
+                f"Worker {process} finds other data in {source.name} than worker 0: give all workers the "
+                "same files."
             )
 
 
@@ -391,7 +399,7 @@ def _joined(
     return np.concatenate(rows).reshape(-1, width), np.concatenate(targets)
 
 
-def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
+def block_rows(config: FitConfig, width: int, largest: int, begun: int, every: int) -> int:
     """How many rows a block may have, all shards together.
 
     Three blocks may be there at once: the one in use, the next one, and its copy on the device.
@@ -401,10 +409,13 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
         width: encoded columns.
         largest: bytes of the largest piece, as it is read.
         begun: rows of pieces that have been encoded and are waiting, one for each shard.
+        every: rows that there are. A block that cannot have them all has a power of two: each time a
+            little more or less memory is free, and the same seed is to give the same batches.
 
     Raises:
         FalllineError: if the memory allowed is too little for any.
     """
+    _give_back()
     used = memory_in_use()
     row = 4 * (width + 3)
     limit = config.memory if config.memory is not None else used + free_memory() // 2
@@ -412,12 +423,25 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int) -> int:
     rows = int(min((limit - taken) / 3.2, LARGEST_BLOCK) / row)
     if rows < 4096:
         need = taken + int(3.2 * 16384 * row)
+        fewer = ", or take fewer --shards" if config.shards > 1 else ""
         raise FalllineError(
             f"Streaming this table takes at least {math.ceil(need / 1e6):,} MB of memory, of which "
-            f"{used / 1e6:,.0f} MB are in use already: allow more with --memory, or cut the table into "
-            "smaller row groups."
+            f"{used / 1e6:,.0f} MB are in use already: allow more with --memory, cut the table into "
+            f"smaller row groups{fewer}."
         )
-    return rows
+    return rows if rows >= every else 1 << (rows.bit_length() - 1)
+
+
+def _give_back() -> None:
+    """Hand back the memory that libraries hold for later: it would count as in use."""
+    import ctypes
+
+    import pyarrow
+
+    pyarrow.default_memory_pool().release_unused()
+    # No such function but in glibc; no such name for the program itself on Windows.
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclasses.dataclass
@@ -462,7 +486,8 @@ class _Job:
         if not stored:
             width = len(ready.encoder.feature_names)
             begun = sum(max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces)
-            stored = block_rows(self.config, width, ready.largest, begun) // number
+            every = ready.longest * number
+            stored = block_rows(self.config, width, ready.largest, begun, every) // number
             # A process with less memory decides for all.
             stored = -int(crew.meet([-stored])[:, 0].max())
         block = max(stored // (batch or 1), 1) * (batch or 1)

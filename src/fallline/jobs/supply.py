@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,12 @@ class Aside:
 
     def close(self) -> None:
         """Take the files away."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        for _ in range(50):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                break
+            # After Ctrl-C polars may still be writing one, in a thread of its own.
+            time.sleep(0.02)
 
 
 class Cursor:

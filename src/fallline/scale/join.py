@@ -78,6 +78,13 @@ def join(
     if jax.distributed.is_initialized():
         raise FalllineError("This process has joined other workers already.")
     least = _least()
+    for name, seconds in (("heartbeat", heartbeat), ("timeout", timeout)):
+        if not isinstance(seconds, (int, float)) or math.isnan(seconds):  # pyright: ignore
+            raise FalllineError(f"The {name} is a number of seconds; it was given {seconds!r}.")
+    # Beyond a day JAX's own numbers run over.
+    heartbeat, timeout = min(heartbeat, 86400.0), min(timeout, 1e6)
+    if not isinstance(bind, (str, type(None))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise FalllineError(f"bind is an address of this machine; it was given {bind!r}.")
     if heartbeat < 1:
         raise FalllineError(f"Signs of life need a second at least: --heartbeat {heartbeat:g}.")
     mine = rollcall.card(place, asked or {})

@@ -49,6 +49,9 @@ class Place:
             FalllineError: if they contradict each other.
         """
         parse_address(self.coordinator)
+        for name, number in (("number of processes", self.processes), ("process", self.process)):
+            if type(number) is not int:
+                raise FalllineError(f"The {name} is a whole number; it was given {number!r}.")
         if self.processes < 1:
             raise FalllineError(f"The number of processes must be 1 or more, not {self.processes}.")
         if not 0 <= self.process < self.processes:
@@ -142,8 +145,10 @@ def parse_address(text: str) -> tuple[str, int]:
     Raises:
         FalllineError: if it is none, or no address that another process could call.
     """
-    form = re.fullmatch(r"(\[[^\]]+\]|[^:\s\[\]]+):(\d+)", text.strip())
-    if form is None:
+    form = None
+    if isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        form = re.fullmatch(r"(\[[^\]]+\]|[^:\s\[\]]+):([0-9]{1,9})", text.strip())
+    if form is None or not _may_be_called(form[1]):
         raise FalllineError(
             f"The coordinator's address is HOST:PORT, such as node1:{PORT} or [fe80::1]:{PORT}; it was "
             f"given {text!r}."
@@ -156,6 +161,15 @@ def parse_address(text: str) -> tuple[str, int]:
             f"{text!r} is no address to call: name the machine of process 0 as the others reach it."
         )
     return host, port
+
+
+def _may_be_called(host: str) -> bool:
+    """Whether a name could be known: no part of it is empty, or longer than 63 letters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def expand(nodes: str) -> list[str]:

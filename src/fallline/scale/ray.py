@@ -185,6 +185,9 @@ def _marked(folder: Path) -> Generator[str]:
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".told-*"):
+            # By a caller that was killed.
+            shutil.rmtree(left, ignore_errors=True)
         (folder / mark).mkdir()
     except OSError as error:
         raise files.unwritable(folder, error) from None

@@ -237,6 +237,7 @@ def _cluster(address: str | None, cores: int) -> Generator[None]:
     if ray.is_initialized():
         yield
         return
+    listens = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
@@ -253,6 +254,9 @@ def _cluster(address: str | None, cores: int) -> Generator[None]:
         raise FalllineError(
             f"Ray cannot be reached at {address or 'this machine'}: {reason}"
         ) from None
+    if callable(listens) and threading.current_thread() is threading.main_thread():
+        # Ray has put itself in the place of whoever listened, and takes it for a crash.
+        signal.signal(signal.SIGTERM, listens)
     try:
         yield
     finally:

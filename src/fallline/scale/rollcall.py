@@ -97,12 +97,12 @@ def _gather(host: str, port: int, mine: Card, timeout: float) -> None:
             found = _read(line)
             if found is None:
                 continue
-            try:
-                theirs = Card(**found)
-            except TypeError:
+            theirs = _card_of(found)
+            if theirs is None:
                 continue
             apart = peer != line.getsockname()[0] and not peer.startswith("127.")
             wrong = _misfit(mine, theirs, apart=apart)
+            wrong = wrong and _plain(wrong)
             if wrong is None and theirs.process in there:
                 _say(line, {"wrong": _twice(theirs.process), "lost": False})
             elif wrong is not None:
@@ -117,6 +117,23 @@ def _gather(host: str, port: int, mine: Card, timeout: float) -> None:
             line.settimeout(1.0)
             with contextlib.suppress(OSError):
                 line.recv(1)
+
+
+def _card_of(found: dict[str, Any]) -> Card | None:
+    """What a worker says of itself; None where it was something else that called."""
+    try:
+        theirs = Card(**found)
+    except TypeError:
+        return None
+    expected = {"process": int, "processes": int, "machine": str, "means": str}
+    expected |= {"versions": dict, "asked": dict}
+    fits = all(type(getattr(theirs, name)) is kind for name, kind in expected.items())
+    return theirs if fits else None
+
+
+def _plain(sentence: str) -> str:
+    """A sentence with words from elsewhere, without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in sentence[:1000])
 
 
 def _end(there: Mapping[int, tuple[socket.socket, Card]], wrong: str, *, lost: bool) -> None:
@@ -146,7 +163,7 @@ def _report(host: str, port: int, mine: Card, timeout: float) -> None:
                 return
             if answer and "wrong" in answer:
                 kind = LostError if answer.get("lost") else FalllineError
-                raise kind(str(answer["wrong"]))
+                raise kind(_plain(str(answer["wrong"])))
             # Of the training before, perhaps, which is just ending.
             why = f"what listens at {address} is no training that waits for workers"
         time.sleep(min(0.2, max(deadline - time.monotonic(), 0)))
@@ -165,7 +182,7 @@ def _listening(host: str, port: int) -> Generator[socket.socket, None, None]:
         try:
             listener.bind((host, port))
             listener.listen(128)
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             raise FalllineError(
                 f"The name {host} is not known here, on the machine of worker 0."
             ) from None
@@ -253,12 +270,12 @@ def _say(line: socket.socket, what: Mapping[str, Any]) -> None:
 
 
 def _read(line: socket.socket) -> dict[str, Any] | None:
-    """A line of JSON, or None if it is none, or none comes."""
-    if line.gettimeout() is None:
-        line.settimeout(_PATIENCE)
+    """A line of JSON, or None if it is none, or none comes in time, however slowly it is told."""
+    deadline = time.monotonic() + (line.gettimeout() or _PATIENCE)
     content = b""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         while not content.endswith(b"\n") and len(content) < LINE:
+            line.settimeout(max(deadline - time.monotonic(), 0.001))
             part = line.recv(65536)
             if not part:
                 return None

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import signal
+import threading
+
 import pytest
 
+from fallline.cli.ending import EARLY, terminable
 from fallline.cli.fit_show import straggler
 from fallline.cli.scaling import Asked, parse_size, parse_workers
+from fallline.cli.supervise import verdict
 from fallline.descent.run import Worker
 from fallline.errors import FalllineError
 
@@ -71,3 +76,22 @@ def test_options_that_contradict_each_other(asked, said, monkeypatch):
 def test_alone_is_no_place():
     assert Asked().place() is None
     assert Asked(engine="ray", workers="4").place() is None
+
+
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(),
+    reason="signals are the main thread's",
+)
+def test_the_training_s_guard_takes_over_from_the_waiting_s():
+    before = signal.getsignal(signal.SIGTERM)
+    with terminable(str):
+        with terminable(str):
+            assert signal.getsignal(signal.SIGTERM) is not before
+        # What follows the training ends as any other command does.
+        assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_worker_that_is_ended_before_it_listens_is_started_again():
+    assert verdict(-signal.SIGTERM, "", 1) == (EARLY, 75, [])

@@ -42,6 +42,8 @@ class terminable:  # noqa: N801 - a context manager, named like one
         self._sentence = sentence
         self._over = threading.Event()
         self.grace = AT_ONCE
+        # Where other processes have been started, ending them takes its time as well.
+        self.least = 0.0
 
     def __enter__(self) -> terminable:
         self._listening = threading.current_thread() is threading.main_thread()
@@ -60,7 +62,7 @@ class terminable:  # noqa: N801 - a context manager, named like one
 
     def _listen(self) -> None:
         while number := os.read(self._heard, 1):
-            if number[0] == signal.SIGTERM and not self._over.wait(self.grace):
+            if number[0] == signal.SIGTERM and not self._over.wait(max(self.grace, self.least)):
                 # As a whole and past Python's buffers, which the main thread may hold a lock on.
                 os.write(2, f"{self._sentence()}\n".encode())
                 os._exit(TRY_AGAIN)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fallline.cli import screen
-from fallline.cli.ending import EARLY, Terminated, terminable
+from fallline.cli.ending import EARLY, GRACE, Terminated, terminable
 from fallline.errors import FalllineError
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def parse_size(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    form = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(i?)(b?)", text.strip().lower())
+    form = re.fullmatch(r"(\d{1,18}(?:\.\d*)?|\.\d+)\s*([kmgt]?)(i?)(b?)", text.strip().lower())
     if form is None or (form[3] and not form[2]):
         raise FalllineError(
             f"--memory is a size such as 500MB, 1.5GiB or 2g; it was given {text!r}."
@@ -179,7 +179,7 @@ def parse_workers(text: str | None) -> int | tuple[int, int]:
     Raises:
         FalllineError: if it is neither.
     """
-    form = re.fullmatch(r"(\d+)(?::(\d+))?", (text or "2").strip())
+    form = re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", (text or "2").strip())
     if form is None or not 0 < int(form[1]) <= int(form[2] or form[1]):
         raise FalllineError(f"--workers is a number or a range, 4 or 4:8; it was given {text!r}.")
     return int(form[1]) if form[2] is None else (int(form[1]), int(form[2]))
@@ -271,6 +271,9 @@ def trained(
         return made
     from fallline.scale import ray
 
+    guard = getattr(reporter, "guard", None)
+    if guard is not None:
+        guard.least = GRACE
     if not getattr(reporter, "quiet", True):
         screen.remark("Ray starts the workers ...")
     options = config.to_json()

@@ -105,6 +105,12 @@ class Source:
                 f"{place} has changed since it was opened: it had {self.sizes[one.file]:,} bytes and "
                 f"has {found:,} now. Begin again with files that stay as they are."
             )
+        written = places.written(place)
+        if self._written.setdefault(place, written) != written:
+            raise FalllineError(
+                f"{place} has been written to since it was first read: rows of two versions would be "
+                "mixed. Begin again with files that stay as they are."
+            )
         frame = _reader(self.kind).read_part(self, one, names, text)
         if frame.height != one.rows:
             raise FalllineError(
@@ -177,6 +183,11 @@ class Source:
         within = self._starts[chunk] - self._starts[self._first_chunks[one.file]]
         name = places.name_of(self.files[one.file])
         return f"{name} after its row {within:,}" if within else name
+
+    @cached_property
+    def _written(self) -> dict[str, int]:
+        """When each file had last been written to, as this process first saw it."""
+        return {}
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -105,11 +105,11 @@ def bytes_in_memory(place: str) -> int:
 
 def _footer(place: str) -> Any:
     """A file's metadata, kept for the next chunk."""
-    return _metadata(place, places.size(place))
+    return _metadata(place, places.size(place), places.written(place))
 
 
 @lru_cache(maxsize=256)
-def _metadata(place: str, size: int) -> Any:
+def _metadata(place: str, size: int, written: int) -> Any:
     import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
     import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]
 

@@ -244,7 +244,8 @@ class BlockFeed:
 
     def __exit__(self, *error: object) -> None:
         self._rows = self._order = None
-        self._thread.shutdown(cancel_futures=True)
+        # Whoever is asked to end shall not wait for a slow disk.
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def call(self, carry: Carry, step: int, wish: int) -> Called:
         """Some steps of the loop, within one block."""

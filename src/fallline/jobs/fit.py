@@ -225,6 +225,11 @@ def streams(config: FitConfig, table: Any = None, folder: RunFolder | None = Non
     if table is not None or config.stream is False or config.data is None:
         if config.stream is True:
             raise FalllineError("Only a table in files can be streamed; name it by its path.")
+        if (config.devices or 1) > 1:
+            raise FalllineError(
+                "Several devices share tables that are streamed: leave out --devices, or stream a table in "
+                "files."
+            )
         return False
     if folder is not None and folder.exists:
         return bool(folder.facts().get("streamed"))

@@ -485,7 +485,9 @@ class _Job:
         stored = int(crew.meet([stored])[0, 0])
         if not stored:
             width = len(ready.encoder.feature_names)
-            begun = sum(max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces)
+            longest = [max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces]
+            # One piece of each shard, and what encoding takes for a moment.
+            begun = sum(longest) + max(longest, default=0)
             every = ready.longest * number
             stored = block_rows(self.config, width, ready.largest, begun, every) // number
             # A process with less memory decides for all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -217,6 +218,7 @@ class SourceSupply:
         self.rows = self._each * len(shards) // devices
         self._cursors: dict[int, Cursor] = {}
         self._at = (-1, -1)
+        self._lock = threading.Lock()
 
     @property
     def read(self) -> int:
@@ -225,6 +227,11 @@ class SourceSupply:
 
     def block(self, epoch: int, number: int) -> Block:
         """A block of an epoch; the one after the last that was asked for takes no reading twice."""
+        # The thread of a feed that was left may still be at its last block.
+        with self._lock:
+            return self._block(epoch, number)
+
+    def _block(self, epoch: int, number: int) -> Block:
         if self._at != (epoch, number):
             self._cursors = {s.number: self._cursor(s, epoch, number) for s in self._shards}
         count = len(self._shards) * self._each

@@ -208,13 +208,31 @@ def _words(needs: dict[str, int]) -> str:
 
 @contextlib.contextmanager
 def _handlers() -> Generator[None]:
-    """Give Ctrl-C back to whom it was before: Ray keeps it."""
-    before = signal.getsignal(signal.SIGINT)
+    """Give Ctrl-C back to whom it was before: Ray keeps it.
+
+    Ray's waiting is left only by Ctrl-C or an exit, so SIGTERM becomes one, and whoever listens for it hears
+    of it afterwards.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, listens = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    heard: list[int] = []
+
+    def leave(number: int, frame: Any) -> None:
+        heard.append(number)
+        raise SystemExit(128 + number)
+
+    if callable(listens):
+        signal.signal(signal.SIGTERM, leave)
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)
+        if callable(listens):
+            signal.signal(signal.SIGTERM, listens)
+            if heard:
+                listens(heard[0], None)
 
 
 @contextlib.contextmanager

@@ -233,13 +233,15 @@ class Show:
             kind += f" into {len(encoder.classes)} classes"
         held = ", ".join(f"{count:,} for {part}" for part, count in rows.items() if count)
         self.err.print(
-            Text.assemble(("fallline ", "bold"), f"predicts {encoder.target}: {kind}"),
+            Text.assemble(
+                ("fallline ", "bold"), screen.harmless(f"predicts {encoder.target}: {kind}")
+            ),
             soft_wrap=True,
         )
         features = f"{len(encoder.feature_names):,} features"
         self.err.print(Text(f"  {features}; rows: {held}", style="dim"), soft_wrap=True)
         for note in encoder.notes[:8]:
-            self.err.print(Text(f"  {note}", style="dim"), soft_wrap=True)
+            self.err.print(Text(f"  {screen.harmless(note)}", style="dim"), soft_wrap=True)
         if len(encoder.notes) > 8:
             more = len(encoder.notes) - 8
             self.err.print(Text(f"  and {more} more notes, in the run's run.json", style="dim"))

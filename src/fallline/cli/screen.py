@@ -26,19 +26,25 @@ def console(*, stderr: bool = False) -> Console:
     return out
 
 
+def harmless(text: str) -> str:
+    """A text without the codes that steer a terminal: names in files are anybody's."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def complain(sentence: str) -> None:
     """Say on stderr what is wrong."""
     from rich.text import Text
 
     out = console(stderr=True)
-    out.print(Text.assemble(("fallline: ", "bold red"), sentence), soft_wrap=True)
+    words = Text.assemble(("fallline: ", "bold red"), harmless(sentence))
+    out.print(words, soft_wrap=True)
 
 
 def remark(sentence: str) -> None:
     """Say on stderr something worth knowing."""
     from rich.text import Text
 
-    console(stderr=True).print(Text(sentence, style="dim"), soft_wrap=True)
+    console(stderr=True).print(Text(harmless(sentence), style="dim"), soft_wrap=True)
 
 
 def number(value: float | None, digits: int = 4) -> str:

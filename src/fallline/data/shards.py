@@ -102,7 +102,8 @@ def counts(rows: int, validation: float, test: float) -> Counts:
         FalllineError: if there are too few rows to hold any out.
     """
     if rows < 1 + bool(validation) + bool(test):
-        raise FalllineError(f"Holding rows out takes more than the {rows} rows that there are.")
+        there = "1 row that there is" if rows == 1 else f"{rows} rows that there are"
+        raise FalllineError(f"Holding rows out takes more than the {there}.")
     tested = min(max(round(rows * test), 1), rows - 1) if test else 0
     left = rows - tested
     validated = min(max(round(left * validation), 1), left - 1) if validation else 0

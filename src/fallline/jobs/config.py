@@ -141,7 +141,7 @@ class FitConfig:
             )
         if not self.hidden and self.model != "linear":
             raise FalllineError("A network needs at least one hidden layer: --hidden 64, say.")
-        if self.stream not in (True, False, "auto"):
+        if not isinstance(self.stream, bool) and self.stream != "auto":
             raise FalllineError(
                 f"stream must be true, false or auto; it was given {self.stream!r}."
             )

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fallline import losses
 from fallline.data import shards as cutting
-from fallline.data.encode import Encoder
-from fallline.data.statistics import Statistics, learn_from, training_summary
 from fallline.data.stream import Source, open_source
 from fallline.descent import batches
 from fallline.descent.crew import Crew, local_crew
 from fallline.descent.descend import descend
-from fallline.descent.history import EPOCH_FIELDS, STEP_FIELDS, History
 from fallline.descent.problem import Problem, pose, with_rate
 from fallline.descent.range_test import find_learning_rate
 from fallline.descent.run import Snapshot
@@ -28,18 +22,16 @@ from fallline.descent.sharded import ShardedProblem, shape_for
 from fallline.descent.signals import ASKED_TO_STOP
 from fallline.errors import FalllineError
 from fallline.jobs import fit as fitting
+from fallline.jobs import handing
+from fallline.jobs.first_pass import Prepared, prepare
 from fallline.jobs.other import Other
 from fallline.jobs.result import TableRun
+from fallline.jobs.room import block_rows
 from fallline.jobs.supply import Aside, Pieces, SourceSupply
 from fallline.jobs.totals import Totals
-from fallline.memory import free_memory, memory_in_use
-from fallline.store import files
 from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from fallline.data.shards import Counts, Piece, Shard
     from fallline.descent.batches import BatchPlan
     from fallline.descent.range_test import RangeTest
     from fallline.descent.run import Run
@@ -47,42 +39,8 @@ if TYPE_CHECKING:
     from fallline.jobs.config import FitConfig
     from fallline.jobs.fit import Reporter
 
-SAMPLE = 32_768
-"""Training rows that the learning rate is found on, and the model is checked with."""
-
-SAMPLE_BYTES = 16e6
-
-LARGEST_BLOCK = 1 << 30
-"""Bytes of a block, at most: beyond, more of them at a time change nothing."""
-
 MOST_SHARDS = 4096
 """More than there will be devices, and what can be gone through one by one."""
-
-MARGIN = 96 << 20
-"""Bytes kept free for compiling and for what libraries hold back."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """What the first pass over a table leaves behind.
-
-    Attributes:
-        encoder: how columns become numbers.
-        shards: those of this process.
-        counts: rows of the whole table by what they serve.
-        longest: training rows of the longest shard.
-        summary: what there is to know of the training rows' target; see `training_summary`.
-        sample: encoded training rows from everywhere.
-        sizes: bytes that reading the largest piece took.
-    """
-
-    encoder: Encoder
-    shards: list[Shard]
-    counts: Counts
-    longest: int
-    summary: dict[str, Any]
-    sample: tuple[np.ndarray, np.ndarray]
-    largest: int
 
 
 def run_streamed(
@@ -140,10 +98,12 @@ def run_streamed(
             if runs[name].stop.reason in ASKED_TO_STOP:
                 break
         spent = time.perf_counter() - prepared
+        cut_short = next((r for r in runs.values() if r.stop.reason in ASKED_TO_STOP), None)
+        if cut_short is not None and crew.leads and folder is not None:
+            folder.mark("interrupted")
         reporter.measuring()
         crew.beat(True)
         best = min(runs, key=lambda name: fitting.validation_loss(runs[name]))
-        cut_short = next((r for r in runs.values() if r.stop.reason in ASKED_TO_STOP), None)
         train_seconds = sum(run.seconds for run in runs.values())
         result = job.summarise(runs, best, train_seconds)
     except FalllineError:
@@ -159,13 +119,10 @@ def run_streamed(
     result["run"] = str(folder.path) if folder else None
     if cut_short is not None:
         result["stop_reason"], result["sentence"] = cut_short.stop.reason, cut_short.stop.sentence
-    if crew.leads and folder is not None:
+    if crew.leads and folder is not None and cut_short is None:
         reporter.writing()
         crew.beat(True)
-        if cut_short is not None:
-            folder.mark("interrupted")
-        else:
-            fitted.save(folder)
+        fitted.save(folder)
     # No process leaves before the run is written: those that launch them may end all with the first.
     crew.meet([0])
     return fitted
@@ -246,204 +203,6 @@ def shards_for(config: FitConfig, crew: Crew) -> int:
     return number
 
 
-def prepare(
-    source: Source,
-    target: str,
-    config: FitConfig,
-    number: int,
-    crew: Crew,
-    aside: Aside,
-    reporter: Reporter,
-) -> Prepared:
-    """The first pass: learn the encoding, set held-out rows aside, take a sample."""
-    test = config.test if isinstance(config.test, float) else 0.0
-    counts = cutting.counts(source.rows, config.validation, test)
-    every = cutting.shards([chunk.rows for chunk in source.chunks], number, counts)
-    each = number // crew.size
-    mine = every[crew.rank * each : (crew.rank + 1) * each]
-    pieces = Pieces(source, config.seed)
-    pieces.columns = [name for name in source.schema if name not in config.drop]
-    looked = _Look(pieces, target, config, source, aside, SAMPLE // number)
-    total = sum(shard.counts.rows for shard in mine)
-    done = 0
-    for shard in mine:
-        for piece in shard.pieces:
-            looked.at(shard, piece)
-            done += piece.rows
-            crew.beat()
-            reporter.scanning(done, total)
-    reporter.encoding()
-    learned = _merged(looked.statistics, source, crew)
-    loss = losses.by_name(config.loss) if config.loss else None
-    task = loss.task if config.task == "auto" and loss is not None else config.task
-    encoder = learn_from(learned, task=task, standardize_target=loss is None or loss.scale_free)
-    if loss is not None and loss.task != encoder.task:
-        raise FalllineError(
-            f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
-        )
-    looked.encode(encoder, crew)
-    return Prepared(
-        encoder,
-        mine,
-        counts,
-        max(shard.counts.training for shard in every),
-        training_summary(learned, encoder),
-        _joined(looked.sample(encoder), len(encoder.feature_names), crew),
-        looked.largest,
-    )
-
-
-class _Look:
-    """Looks at every piece once."""
-
-    def __init__(
-        self,
-        pieces: Pieces,
-        target: str,
-        config: FitConfig,
-        source: Source,
-        aside: Aside,
-        sample: int,
-    ) -> None:
-        self.pieces, self.target, self.config, self.source = pieces, target, config, source
-        self.aside, self.sampled = aside, sample
-        self.statistics: dict[int, Statistics] = {}
-        self.largest = 0
-        self._frames: list[pl.DataFrame] = []
-        self._raw: list[tuple[int, Path, np.ndarray]] = []
-
-    def at(self, shard: Shard, piece: Piece) -> None:
-        """Learn from a piece, and keep what is held out of it."""
-        table = self.pieces.read(piece)
-        frame = table.frame
-        if self.config.loss == "poisson":
-            self._require_counts(frame)
-        roles = piece.roles(self.config.seed)
-        training = roles == cutting.TRAINING
-        if shard.number not in self.statistics:
-            self.statistics[shard.number] = Statistics(self.source, self.target, self.config.drop)
-        learned = self.statistics[shard.number]
-        learned.add(table, None if training.all() else training, piece.chunk, piece.start)
-        self.largest = max(self.largest, int(frame.estimated_size()))
-        if not training.all():
-            path = self.aside.path / f"raw-{len(self._raw)}.arrow"
-            self.aside.write_raw(frame.filter(~training), path)
-            self._raw.append((shard.number, path, roles[~training]))
-        quota = self._quota(shard, piece)
-        if quota:
-            found = np.flatnonzero(training)
-            chosen = found[np.arange(quota) * len(found) // quota]
-            self._frames.append(frame[chosen])
-
-    def _require_counts(self, frame: pl.DataFrame) -> None:
-        values = frame[self.target]
-        if values.dtype.is_numeric() and (values < 0).any():
-            raise FalllineError(fitting.below_zero(self.target))
-
-    def _quota(self, shard: Shard, piece: Piece) -> int:
-        total = shard.counts.rows
-        wish = min(self.sampled, total)
-        due = wish * (piece.begin + piece.rows) // total - wish * piece.begin // total
-        return min(due, piece.training)
-
-    def encode(self, encoder: Encoder, crew: Crew) -> None:
-        """Encode what was held out, file by file."""
-        import polars as pl
-
-        for shard, path, roles in self._raw:
-            frame = pl.read_ipc(path)
-            x, y = encoder.features(frame), encoder.targets(frame)
-            for role in (cutting.VALIDATION, cutting.TEST):
-                if (roles == role).any():
-                    self.aside.add(shard, role, x[roles == role], y[roles == role])
-            path.unlink()
-            crew.beat()
-
-    def sample(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-        """The sample, encoded."""
-        import polars as pl
-
-        if not self._frames:
-            width = len(encoder.feature_names)
-            kind = np.float32 if encoder.classes is None else np.int32
-            return np.zeros((0, width), np.float32), np.zeros(0, kind)
-        frame = pl.concat(self._frames)
-        most = max(1, int(SAMPLE_BYTES / (4 * max(len(encoder.feature_names), 1))))
-        if frame.height > most:
-            frame = frame[np.arange(most) * frame.height // most]
-        return encoder.features(frame), encoder.targets(frame)
-
-
-def _merged(mine: dict[int, Statistics], source: Source, crew: Crew) -> Statistics:
-    """What all shards taught, put together in their order, whoever looked at them."""
-    if crew.size == 1:
-        learned = [mine[number] for number in sorted(mine)]
-    else:
-        told = json.dumps({number: part.to_json() for number, part in mine.items()}).encode()
-        parts: dict[int, Any] = {}
-        for content in crew.exchange(told):
-            parts |= {int(number): value for number, value in json.loads(content).items()}
-        learned = [Statistics.from_json(parts[number], source) for number in sorted(parts)]
-    for other in learned[1:]:
-        learned[0].merge(other)
-    return learned[0]
-
-
-def _joined(
-    sample: tuple[np.ndarray, np.ndarray], width: int, crew: Crew
-) -> tuple[np.ndarray, np.ndarray]:
-    """The samples of all processes, in the order of their shards."""
-    x, y = sample
-    rows = [np.frombuffer(part, x.dtype) for part in crew.exchange(x.tobytes())]
-    targets = [np.frombuffer(part, y.dtype) for part in crew.exchange(y.tobytes())]
-    return np.concatenate(rows).reshape(-1, width), np.concatenate(targets)
-
-
-def block_rows(config: FitConfig, width: int, largest: int, begun: int, every: int) -> int:
-    """How many rows a block may have, all shards together.
-
-    Three blocks may be there at once: the one in use, the next one, and its copy on the device.
-
-    Args:
-        config: says how much memory may be used.
-        width: encoded columns.
-        largest: bytes of the largest piece, as it is read.
-        begun: rows of pieces that have been encoded and are waiting, one for each shard.
-        every: rows that there are. A block that cannot have them all has a power of two: each time a
-            little more or less memory is free, and the same seed is to give the same batches.
-
-    Raises:
-        FalllineError: if the memory allowed is too little for any.
-    """
-    _give_back()
-    used = memory_in_use()
-    row = 4 * (width + 3)
-    limit = config.memory if config.memory is not None else used + free_memory() // 2
-    taken = used + MARGIN + 3 * largest + begun * row
-    rows = int(min((limit - taken) / 3.2, LARGEST_BLOCK) / row)
-    if rows < 4096:
-        need = taken + int(3.2 * 16384 * row)
-        fewer = ", or take fewer --shards" if config.shards > 1 else ""
-        raise FalllineError(
-            f"Streaming this table takes at least {math.ceil(need / 1e6):,} MB of memory, of which "
-            f"{used / 1e6:,.0f} MB are in use already: allow more with --memory, cut the table into "
-            f"smaller row groups{fewer}."
-        )
-    return rows if rows >= every else 1 << (rows.bit_length() - 1)
-
-
-def _give_back() -> None:
-    """Hand back the memory that libraries hold for later: it would count as in use."""
-    import ctypes
-
-    import pyarrow
-
-    pyarrow.default_memory_pool().release_unused()
-    # No such function but in glibc; no such name for the program itself on Windows.
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 @dataclasses.dataclass
 class _Job:
     """What training needs, whichever model."""
@@ -485,11 +244,8 @@ class _Job:
         stored = int(crew.meet([stored])[0, 0])
         if not stored:
             width = len(ready.encoder.feature_names)
-            longest = [max(p.rows for p in shard.pieces) for shard in ready.shards if shard.pieces]
-            # One piece of each shard, and what encoding takes for a moment.
-            begun = sum(longest) + max(longest, default=0)
             every = ready.longest * number
-            stored = block_rows(self.config, width, ready.largest, begun, every) // number
+            stored = block_rows(self.config, width, ready.largest, ready.begun, every) // number
             # A process with less memory decides for all.
             stored = -int(crew.meet([-stored])[:, 0].max())
         block = max(stored // (batch or 1), 1) * (batch or 1)
@@ -602,9 +358,9 @@ class _Job:
         told = None
         if self.crew.leads:
             found = self.folder.load_checkpoint(name, self.reporter.remark)
-            told = b"" if found is None else _packed(*found)
+            told = b"" if found is None else handing.packed(*found)
         content = self.crew.broadcast(told)
-        return _unpacked(content) if content else (None, None)
+        return handing.unpacked(content) if content else (None, None)
 
     def _keeper(self, name: str, model: Any, loss: str, plan: BatchPlan) -> Any:
         encoder = self.ready.encoder
@@ -639,6 +395,9 @@ class _Job:
         elif counts.validation:
             measured_on = "validation"
             parts = self.aside.parts(ready.shards, cutting.VALIDATION)
+        if any(r.stop.reason == "terminated" for r in runs.values()):
+            # There is little time left, and nobody will read the result.
+            parts = itertools.islice(parts, 1)
         measured = 0
         for shard, (x, y) in parts:
             numbers.add(shard, y, run.predict(x))
@@ -665,27 +424,3 @@ class _Job:
             },
             "run": None,
         }
-
-
-def _packed(snapshot: Snapshot, facts: dict[str, Any]) -> bytes:
-    """A checkpoint as bytes for the other processes; numbers by name, no code."""
-    arrays = {f"carry/{name}": array for name, array in snapshot.arrays.items()}
-    history = snapshot.history
-    arrays |= {f"steps/{name}": np.asarray(values) for name, values in history.steps.items()}
-    arrays |= {f"epochs/{name}": np.asarray(values) for name, values in history.epochs.items()}
-    arrays["facts/seconds"] = np.asarray(snapshot.seconds)
-    arrays["facts/learning_rate"] = np.asarray(float(facts["learning_rate"]))
-    return files.to_safetensors(arrays)
-
-
-def _unpacked(content: bytes) -> tuple[Snapshot, float]:
-    arrays = files.from_safetensors(content, Path("checkpoint"))
-    parts: dict[str, dict[str, np.ndarray]] = {}
-    for name, array in arrays.items():
-        head, _, rest = name.partition("/")
-        parts.setdefault(head, {})[rest] = array
-    steps = {name: parts["steps"][name] for name in STEP_FIELDS}
-    epochs = {name: parts["epochs"][name] for name in EPOCH_FIELDS}
-    facts = parts["facts"]
-    snapshot = Snapshot(parts["carry"], History(steps, epochs, {}, []), float(facts["seconds"]))
-    return snapshot, float(facts["learning_rate"])

@@ -13,7 +13,7 @@ from fallline.data import shards as cutting
 from fallline.data.statistics import Statistics, learn_from, training_summary
 from fallline.errors import FalllineError
 from fallline.jobs import fit as fitting
-from fallline.jobs.supply import Aside, Pieces
+from fallline.jobs.supply import PART, Aside, Pieces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,6 @@ class Prepared:
         summary: what there is to know of the training rows' target; see `training_summary`.
         sample: encoded training rows from everywhere.
         largest: bytes that reading the largest piece took, of all processes'.
-        begun: rows of encoded pieces that wait at a time, one for each shard of all, and one more.
     """
 
     encoder: Encoder
@@ -55,7 +54,6 @@ class Prepared:
     summary: dict[str, Any]
     sample: tuple[np.ndarray, np.ndarray]
     largest: int
-    begun: int
 
 
 def prepare(
@@ -94,7 +92,6 @@ def prepare(
             f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
         )
     looked.encode(encoder, crew)
-    waiting = [max(piece.rows for piece in shard.pieces) for shard in every if shard.pieces]
     return Prepared(
         encoder,
         mine,
@@ -103,8 +100,6 @@ def prepare(
         training_summary(learned, encoder),
         _joined(looked.sample(encoder), len(encoder.feature_names), crew),
         int(crew.meet([looked.largest])[:, 0].max()),
-        # One piece of each shard, and what encoding takes for a moment.
-        sum(waiting) + max(waiting, default=0),
     )
 
 
@@ -167,10 +162,10 @@ class _Look:
 
         for shard, path, roles in self._raw:
             frame = pl.read_ipc(path)
-            x, y = encoder.features(frame), encoder.targets(frame)
             for role in (cutting.VALIDATION, cutting.TEST):
-                if (roles == role).any():
-                    self.aside.add(shard, role, x[roles == role], y[roles == role])
+                some = frame.filter(roles == role)
+                for part in some.iter_slices(PART):
+                    self.aside.add(shard, role, encoder.features(part), encoder.targets(part))
             path.unlink()
             crew.beat()
 

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fallline.errors import FalllineError
+from fallline.jobs.supply import PART
 from fallline.memory import free_memory, memory_in_use
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MARGIN = 96 << 20
 """Bytes kept free for compiling and for what libraries hold back."""
 
 
-def block_rows(config: FitConfig, width: int, largest: int, begun: int, every: int) -> int:
+def block_rows(config: FitConfig, width: int, largest: int, pieces: int, every: int) -> int:
     """How many rows a block may have, all shards together.
 
     Three blocks may be there at once: the one in use, the next one, and its copy on the device.
@@ -28,7 +29,7 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int, every: i
         config: says how much memory may be used.
         width: encoded columns.
         largest: bytes of the largest piece, as it is read.
-        begun: rows of pieces that have been encoded and are waiting, one for each shard.
+        pieces: how many are begun at a time, one for each shard.
         every: rows that there are. A block that cannot have them all has a power of two: each time a
             little more or less memory is free, and the same seed is to give the same batches.
 
@@ -39,7 +40,7 @@ def block_rows(config: FitConfig, width: int, largest: int, begun: int, every: i
     used = memory_in_use()
     row = 4 * (width + 3)
     limit = config.memory if config.memory is not None else used + free_memory() // 2
-    taken = used + MARGIN + 3 * largest + begun * row
+    taken = used + MARGIN + (3 + pieces) * largest + 4 * PART * row
     rows = int(min((limit - taken) / 3.2, LARGEST_BLOCK) / row)
     if rows < 4096:
         need = taken + int(3.2 * 16384 * row)

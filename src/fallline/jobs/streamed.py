@@ -245,7 +245,7 @@ class _Job:
         if not stored:
             width = len(ready.encoder.feature_names)
             every = ready.longest * number
-            stored = block_rows(self.config, width, ready.largest, ready.begun, every) // number
+            stored = block_rows(self.config, width, ready.largest, number, every) // number
             # A process with less memory decides for all.
             stored = -int(crew.meet([-stored])[:, 0].max())
         block = max(stored // (batch or 1), 1) * (batch or 1)

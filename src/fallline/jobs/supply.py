@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     Arrays = tuple[np.ndarray, np.ndarray]
 
-HELD_BLOCK = 8192
-"""Held-out rows that are looked at together."""
+PART = 8192
+"""Rows that are encoded, or looked at, together."""
 
 
 class Pieces:
@@ -59,14 +59,20 @@ class Pieces:
         frame = table.frame.slice(piece.start, piece.rows)
         return Table(frame, table.source, table.target, table.blocks)
 
-    def rows(self, piece: Piece, encoder: Encoder, role: int) -> Arrays:
-        """The encoded rows of a piece that serve one purpose."""
+    def serving(self, piece: Piece, role: int) -> Table:
+        """The rows of a piece that serve one purpose."""
         table = self.read(piece)
-        frame = table.frame
-        if piece.validation + piece.test:
-            frame = frame.filter(piece.roles(self.seed) == role)
-        some = Table(frame, table.source, table.target, table.blocks)
-        return encoder.features(some), encoder.targets(some)
+        if not piece.validation + piece.test:
+            return table
+        frame = table.frame.filter(piece.roles(self.seed) == role)
+        return Table(frame, table.source, table.target, table.blocks)
+
+
+def encoded(table: Table, encoder: Encoder, start: int, rows: int) -> Arrays:
+    """Some rows of a table as numbers; encoding many at a time would take a multiple of what they do."""
+    frame = table.frame.slice(start, rows)
+    some = Table(frame, table.source, table.target, table.blocks)
+    return encoder.features(some), encoder.targets(some)
 
 
 class Aside:
@@ -119,9 +125,9 @@ class Aside:
         """The rows of some shards, some thousands at a time."""
         for shard in shards:
             rows = self.rows(shard.number, role)
-            for start in range(0, 0 if rows is None else len(rows[0]), HELD_BLOCK):
+            for start in range(0, 0 if rows is None else len(rows[0]), PART):
                 assert rows is not None
-                stop = start + HELD_BLOCK
+                stop = start + PART
                 yield shard.number, (np.array(rows[0][start:stop]), np.array(rows[1][start:stop]))
 
     def close(self) -> None:
@@ -143,30 +149,27 @@ class Cursor:
         """Begin after so many rows; whole pieces before them are not read."""
         self._pieces, self._encoder = pieces, encoder
         self._left = [shard.pieces[i] for i in order if shard.pieces[i].training]
-        self._kept: Arrays | None = None
         while self._left and skip >= self._left[0].training:
             skip -= self._left.pop(0).training
-        if skip:
-            x, y = self._next()
-            self._kept = x[skip:], y[skip:]
-
-    def _next(self) -> Arrays:
-        return self._pieces.rows(self._left.pop(0), self._encoder, TRAINING)
+        # As it was read: encoded, a piece with many categories is many times as large.
+        self._begun: Table | None = None
+        self._done = skip
 
     def take(self, x: np.ndarray, y: np.ndarray) -> int:
         """Fill arrays with the next rows; returns how many there were."""
         place = 0
         while place < len(x):
-            if self._kept is None:
+            if self._begun is None:
                 if not self._left:
                     break
-                self._kept = self._next()
-            rows = min(len(x) - place, len(self._kept[0]))
-            x[place : place + rows] = self._kept[0][:rows]
-            y[place : place + rows] = self._kept[1][:rows]
+                self._begun = self._pieces.serving(self._left.pop(0), TRAINING)
+            rows = min(len(x) - place, self._begun.frame.height - self._done, PART)
+            some = encoded(self._begun, self._encoder, self._done, rows)
+            x[place : place + rows], y[place : place + rows] = some
             place += rows
-            rest = self._kept[0][rows:], self._kept[1][rows:]
-            self._kept = rest if len(rest[0]) else None
+            self._done += rows
+            if self._done == self._begun.frame.height:
+                self._begun, self._done = None, 0
         return place
 
 
@@ -271,9 +274,9 @@ class SourceSupply:
         return np.concatenate([order.ravel() for order in by_device]).astype(np.int32)
 
     def held_out(self) -> Iterator[tuple[int, Batch]]:
-        """The validation rows by shard, in parts of `HELD_BLOCK` rows."""
+        """The validation rows by shard, in parts of `PART` rows."""
         for number, (x, y) in self._aside.parts(self._shards, VALIDATION):
-            missing = HELD_BLOCK - len(x)
+            missing = PART - len(x)
             weights = np.pad(np.ones(len(x), np.float32), (0, missing))
             x, y = np.pad(x, ((0, missing), (0, 0))), np.pad(y, (0, missing))
             yield number, Batch(x, y, weights)
@@ -283,7 +286,9 @@ class SourceSupply:
         for shard in self._shards:
             for piece in shard.pieces:
                 if piece.training:
-                    yield shard.number, self._pieces.rows(piece, self._encoder, TRAINING)
+                    table = self._pieces.serving(piece, TRAINING)
+                    for start in range(0, piece.training, PART):
+                        yield shard.number, encoded(table, self._encoder, start, PART)
 
     def tested(self) -> Iterator[tuple[int, Arrays]]:
         """The test rows by shard, some thousands at a time."""

@@ -6,7 +6,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.faulting.place import LIMIT, OFTEN, Job, Outcome
+from benchmarks.faulting.place import OFTEN, Job, Outcome
 from benchmarks.faulting.single import concluded
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def strike(number: int, rank: int) -> Callable[[Place, random.Random, float], Ou
         job.send(number, rank)
         # A stuck process has a watchdog of its own, and a killed one may have a parent that says so.
         left_out = rank if number == signal.SIGSTOP else None
-        # Where few steps are known yet, the watchdog grants ten minutes.
-        limit = 700.0 if number == signal.SIGUSR1 else LIMIT
+        # Where few steps are known yet, the watchdog grants ten minutes; who is lost before all have met is
+        # waited for as if it were late, five minutes.
+        limit = 700.0 if number == signal.SIGUSR1 else 330.0
         codes, seconds, trouble = job.wait(but=left_out, limit=limit)
         other = next(i for i in range(place.count) if i != rank)
         sentence = job.words(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,10 @@ def _thousands(number: float) -> str:
     return screen.number(number, 2)
 
 
+LOGGED = 60.0
+"""Seconds between two lines of progress where there is no terminal for a bar."""
+
+
 class Show:
     """Progress on stderr: a bar for each model in training."""
 
@@ -170,6 +175,7 @@ class Show:
         self.task: Any = None
         self.read = ""
         self.rows = 0
+        self.told = time.monotonic()
         self.passed: deque[tuple[float, float]] = deque()
 
     def remark(self, sentence: str) -> None:
@@ -306,7 +312,13 @@ class Show:
             self.phase("train")
         if self.bar is None:
             return False
-        self.bar.update(self.task, completed=progress.epoch, words=self._words(progress))
+        words = self._words(progress)
+        self.bar.update(self.task, completed=progress.epoch, words=words)
+        now = time.monotonic()
+        if not self.err.is_terminal and now - self.told > LOGGED:
+            # A log gets a line now and then in place of the bar.
+            self.told = now
+            self.err.print(f"  {words}", soft_wrap=True, highlight=False, markup=False)
         return False
 
     def _words(self, p: Progress) -> str:

@@ -81,6 +81,7 @@ def prepare(
             looked.at(shard, piece)
             done += piece.rows
             crew.beat()
+            aside.sign_of_life()
             reporter.scanning(done, total)
     reporter.encoding()
     learned = _merged(looked.statistics, source, crew)

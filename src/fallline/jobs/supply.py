@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import tempfile
 import threading
@@ -88,6 +90,14 @@ class Aside:
         except OSError as error:
             raise files.unwritable(folder or Path(tempfile.gettempdir()), error) from None
         self._kinds: dict[str, tuple[int, Any]] = {}
+        self._signed = time.monotonic()
+
+    def sign_of_life(self) -> None:
+        """Let the run's folder show, twice a minute, that somebody is at work."""
+        if time.monotonic() - self._signed > 30:
+            self._signed = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(self.path.parent / "run.json")
 
     def write_raw(self, frame: pl.DataFrame, path: Path) -> None:
         """Keep rows as they were read, until it is known how to encode them."""

@@ -143,6 +143,11 @@ def default_epochs(plan: BatchPlan) -> int:
     return max(100, -(-2000 // plan.steps))
 
 
+def default_patience(plan: BatchPlan) -> int:
+    """Epochs without a better validation loss if the user does not say: 10, or enough for 200 steps."""
+    return max(10, -(-200 // plan.steps))
+
+
 def plan(
     rows: int,
     batch_size: BatchSize | str = "auto",

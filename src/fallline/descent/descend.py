@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from fallline import tree
 from fallline.descent import stopping
 from fallline.descent.history import Recorder
+from fallline.descent.loop import averaged
 from fallline.descent.problem import Problem, initial_rate
 from fallline.descent.run import Progress, Run, Snapshot
 from fallline.descent.signals import interruptible
@@ -91,7 +92,7 @@ def descend(
     if keep:
         keep(final, rate)
     carry = problem.finished(carry)
-    predictor = {"params": _averaged(carry), "state": carry["state"]}
+    predictor = {"params": averaged(carry), "state": carry["state"]}
     best_epoch = int(carry["best_epoch"]) if "best" in carry else 0
     if best_epoch:
         predictor = carry["best"]
@@ -124,11 +125,6 @@ def _forgetting(state: PyTree) -> PyTree:
     return jax.tree.map(finite, state)
 
 
-@jax.jit
-def _averaged(carry: Any) -> PyTree:
-    return carry["optimizer"].averaged(carry["params"], carry["optimizer_state"])
-
-
 def _epochs_of(recorder: Recorder) -> int:
     """Epochs recorded so far."""
     return sum(len(part) for part in recorder.epochs)
@@ -153,7 +149,7 @@ def _progress(
         rows_per_second=pace,
         seconds=seconds,
         seconds_left=(problem.plan.rows_seen(problem.steps) - seen) / max(pace, 1e-9),
-        predictor=lambda: (_averaged(carry), carry["state"]),
+        predictor=lambda: (averaged(carry), carry["state"]),
         history=recorder.history,
         workers=problem.workers(),
     )

@@ -362,6 +362,12 @@ def one_step(
     return new, jnp.stack([jnp.asarray(r, kind) for r in record]), layers
 
 
+@jax.jit
+def averaged(carry: Carry) -> PyTree:
+    """The parameters to predict with: averaged over the steps where the optimizer averages."""
+    return carry["optimizer"].averaged(carry["params"], carry["optimizer_state"])
+
+
 def close_epoch(
     objective: Any,
     rules: Any,

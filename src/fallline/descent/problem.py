@@ -263,7 +263,7 @@ def pose(
     total = min(steps or math.inf, (epochs or math.inf) * plan.steps)
     if patience is None:
         unwatched = held_out is None or monitor == "training"
-        patience = math.inf if unwatched else max(10, math.ceil(200 / plan.steps))
+        patience = math.inf if unwatched else batches.default_patience(plan)
     chosen: Any = (
         optimizer_by_name(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
     )

@@ -200,7 +200,7 @@ class ShardedProblem(Problem):
 
         The sums are taken by shard, so that they do not depend on who holds which.
         """
-        predictor = self.crew.local_part({"params": _averaged(carry), "state": carry["state"]})
+        predictor = self.crew.local_part({"params": loop.averaged(carry), "state": carry["state"]})
         sums = np.zeros((self.shards, 3))
         beaten = time.perf_counter()
         for shard, rows in self.supply.held_out():
@@ -372,11 +372,6 @@ def _exchange(mesh: Any) -> Any:
         check_vma=False,
     )
     return jax.jit(added)
-
-
-@jax.jit
-def _averaged(carry: Any) -> Any:
-    return carry["optimizer"].averaged(carry["params"], carry["optimizer_state"])
 
 
 @jax.jit

@@ -88,10 +88,7 @@ def prepare(
     loss = losses.by_name(config.loss) if config.loss else None
     task = loss.task if config.task == "auto" and loss is not None else config.task
     encoder = learn_from(learned, task=task, standardize_target=loss is None or loss.scale_free)
-    if loss is not None and loss.task != encoder.task:
-        raise FalllineError(
-            f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
-        )
+    fitting.require_task(config, encoder)
     looked.encode(encoder, crew)
     return Prepared(
         encoder,

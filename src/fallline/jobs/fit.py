@@ -27,7 +27,7 @@ from fallline.store.files import UnwritableError
 from fallline.store.folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fallline.data.encode import Encoder
     from fallline.data.table import Table
@@ -250,12 +250,18 @@ def target_of(table: Table, config: FitConfig) -> str:
     """
     target = config.target or table.target
     if target is None:
-        columns = table.frame.columns
-        shown = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-        raise FalllineError(
-            f"Name the column to predict with --target; {table.source} has {shown}."
-        )
+        raise FalllineError(unnamed(table.frame.columns, table.source))
     return target
+
+
+def unnamed(columns: Sequence[str], source: str) -> str:
+    """The sentence where nobody names the column to predict."""
+    return f"Name the column to predict with --target; {source} has {few(columns)}."
+
+
+def few(columns: Sequence[str]) -> str:
+    """The first dozen columns."""
+    return ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
 
 
 def fingerprint_of(config: FitConfig, table: Table) -> str:
@@ -333,10 +339,7 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
         standardize_target=loss is None or loss.scale_free,
         drop=config.drop,
     )
-    if loss is not None and loss.task != encoder.task:
-        raise FalllineError(
-            f"The loss {config.loss!r} is for {loss.task}, and the task is {encoder.task}."
-        )
+    require_task(config, encoder)
     x, y = encoder.features(table), encoder.targets(table)
     if loss is not None and loss.function is losses.poisson and (y < 0).any():
         raise FalllineError(below_zero(target))
@@ -349,6 +352,19 @@ def cut(table: Table, target: str, config: FitConfig) -> Rows:
         other = read_table(config.test, like=table.frame.columns, text=encoder.text_columns)
         held_out = (encoder.features(other), encoder.targets(other))
     return Rows(encoder, (x[training], y[training]), part(validation), held_out)
+
+
+def require_task(config: FitConfig, encoder: Encoder) -> None:
+    """Check that a loss that was asked for is one for the task.
+
+    Raises:
+        FalllineError: if it is not.
+    """
+    if config.loss and losses.by_name(config.loss).task != encoder.task:
+        task = losses.by_name(config.loss).task
+        raise FalllineError(
+            f"The loss {config.loss!r} is for {task}, and the task is {encoder.task}."
+        )
 
 
 def below_zero(target: str) -> str:
@@ -415,7 +431,9 @@ def train_one(
             snapshot, facts = found
             arguments["learning_rate"] = facts.get("learning_rate", arguments["learning_rate"])
 
-    about = about_training(arguments, rows, config)
+    plan = plan_for(rows, config)
+    model, loss = arguments["model"], arguments["loss"]
+    about = about_training(model, loss, plan, rows.encoder, rows.counts)
     return train(
         **arguments,
         callback=reporter.progress,
@@ -450,15 +468,20 @@ def keeper(
     return keep
 
 
-def about_training(arguments: dict[str, Any], rows: Rows, config: FitConfig) -> dict[str, Any]:
+def about_training(
+    model: models.Model,
+    loss: losses.Loss,
+    plan: BatchPlan,
+    encoder: Encoder,
+    rows: dict[str, int],
+) -> dict[str, Any]:
     """What is kept with each checkpoint, so that a run under way can be looked at without its data."""
-    encoder = rows.encoder
     classes = None if encoder.classes is None else [str(label) for label in encoder.classes]
     return {
-        "plan": dataclasses.asdict(plan_for(rows, config)),
-        "model": arguments["model"].describe(),
-        "loss": arguments["loss"].name,
-        "rows": rows.counts,
+        "plan": dataclasses.asdict(plan),
+        "model": model.describe(),
+        "loss": loss.name,
+        "rows": rows,
         "features": len(encoder.feature_names),
         "target": encoder.target,
         "task": encoder.task,

@@ -85,8 +85,7 @@ def run_streamed(
         ready = prepare(source, target, config, number, crew, aside, reporter)
         if other is not None:
             other.require(ready.encoder)
-        rows = {**dataclasses.asdict(ready.counts)}
-        reporter.encoded(ready.encoder, rows)
+        reporter.encoded(ready.encoder, dataclasses.asdict(ready.counts))
         prepared = time.perf_counter()
         names = ["linear", "mlp"] if config.model == "auto" else [config.model]
         job = _Job(config, source, ready, crew, aside, folder, resume, checkpoint_every, reporter)
@@ -174,10 +173,9 @@ def require_alike(source: Source, crew: Crew) -> None:
 
 def _no_target(source: Source, target: str | None) -> str:
     names = list(source.schema)
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     if target is None:
-        return f"Name the column to predict with --target; {source.name} has {shown}."
-    return f"There is no column {target!r} in {source.name}; it has {shown}."
+        return fitting.unnamed(names, source.name)
+    return f"There is no column {target!r} in {source.name}; it has {fitting.few(names)}."
 
 
 def shards_for(config: FitConfig, crew: Crew) -> int:
@@ -284,7 +282,7 @@ class _Job:
         holds_out = ready.counts.validation > 0
         patience = config.patience
         if patience is None and holds_out:
-            patience = max(10, math.ceil(200 / plan.steps))
+            patience = batches.default_patience(plan)
         asked: dict[str, Any] = {
             "optimizer": optimizer,
             "batch_size": plan.size,
@@ -329,10 +327,15 @@ class _Job:
             holds_out=holds_out,
             tell=self._tell if crew.size > 1 else None,
         )
+        keep = None
+        if crew.leads and self.folder is not None:
+            counts = dataclasses.asdict(ready.counts)
+            about = fitting.about_training(model, loss, plan, ready.encoder, counts)
+            keep = fitting.keeper(self.folder, name, about, self.reporter)
         run = descend(
             sharded,
             self.reporter.progress if crew.leads else None,
-            self._keeper(name, model.describe(), loss.name, plan) if crew.leads else None,
+            keep,
             self.checkpoint_every,
             snapshot,
         )
@@ -361,23 +364,6 @@ class _Job:
             told = b"" if found is None else handing.packed(*found)
         content = self.crew.broadcast(told)
         return handing.unpacked(content) if content else (None, None)
-
-    def _keeper(self, name: str, model: Any, loss: str, plan: BatchPlan) -> Any:
-        encoder = self.ready.encoder
-        classes = None if encoder.classes is None else [str(label) for label in encoder.classes]
-        about = {
-            "plan": dataclasses.asdict(plan),
-            "model": model,
-            "loss": loss,
-            "rows": dataclasses.asdict(self.ready.counts),
-            "features": len(encoder.feature_names),
-            "target": encoder.target,
-            "task": encoder.task,
-            "classes": classes,
-        }
-        if self.folder is None:
-            return None
-        return fitting.keeper(self.folder, name, about, self.reporter)
 
     def summarise(self, runs: dict[str, Run], best: str, seconds: float) -> dict[str, Any]:
         """The result of a fit, measured on the held-out rows part by part."""
